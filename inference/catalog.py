@@ -1,0 +1,152 @@
+"""The `models:` part of models.yaml: what a model is, where its weights are, what it costs.
+
+Pure data with validation; nothing is opened here. `gateway/config.py` reads the file, and
+`engines.py` turns one entry into one Engine.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from inference.protocol import Capability, ModelCard, Usage
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]*$", max_length=100)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Source = Annotated[str, Field(pattern=r"^(bundled:[\w.-]+|path:.+|hf:[^@\s]+@[^@\s]+)$")]
+
+
+class Spec(BaseModel):
+    """Base of everything in models.yaml: frozen, and unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Price(Spec):
+    """US dollars per million tokens. Local models have a price too: it is what the cascade saves."""
+
+    input_usd_per_million: Annotated[Decimal, Field(ge=0)] = Decimal(0)
+    output_usd_per_million: Annotated[Decimal, Field(ge=0)] = Decimal(0)
+
+    def cost_usd(self, usage: Usage) -> Decimal:
+        """The cost of a call, exact (no rounding)."""
+        tokens = (
+            self.input_usd_per_million * usage.prompt_tokens + self.output_usd_per_million * usage.completion_tokens
+        )
+        return tokens / 1_000_000
+
+
+class ModelBase(Spec):
+    """What every model declares, whatever engine runs it."""
+
+    name: Name
+    tier: str = Field(description="One of the tiers declared at the top, cheapest first.")
+    context_tokens: Annotated[int, Field(ge=64)] = Field(description="Longest prompt plus answer.")
+    capabilities: frozenset[Capability] = frozenset({"chat", "completion"})
+    price: Price = Price()
+    data_classes: tuple[str, ...] | None = Field(
+        default=None, description="Data classes this model may see; unset: all for local models, none for remote ones."
+    )
+    concurrency: Annotated[int, Field(ge=1)] = Field(default=4, description="Requests answered at once.")
+    queue: Annotated[int, Field(ge=0)] = Field(default=32, description="Requests that may wait for a slot.")
+
+    @property
+    def remote(self) -> bool:
+        """Whether requests leave the customer's walls."""
+        return False
+
+    def card(self) -> ModelCard:
+        """How /v1/models lists this model."""
+        return ModelCard(id=self.name, capabilities=self.capabilities, context_tokens=self.context_tokens)
+
+
+class LlamaCppModel(ModelBase):
+    """A GGUF file run by llama.cpp in this machine."""
+
+    engine: Literal["llama.cpp"]
+    source: Source
+    sha256: Sha256 | None = Field(default=None, description="Digest of the GGUF file.")
+    threads: Annotated[int, Field(ge=1)] | None = Field(default=None, description="Unset: one per core.")
+    gpu_layers: Annotated[int, Field(ge=0)] = 0
+
+
+class VllmModel(ModelBase):
+    """A model folder served by vLLM's own server, as a supervised child on the loopback."""
+
+    engine: Literal["vllm"]
+    source: Source
+    sha256: Sha256 | None = Field(default=None, description="Digest of the folder's model.safetensors.")
+    python: str = Field(default="python3", description="Interpreter of the environment vLLM is installed in.")
+    arguments: tuple[str, ...] = Field(default=(), description="Further arguments for vLLM's server.")
+    start_timeout_seconds: Annotated[float, Field(gt=0)] = 600.0
+
+
+class HttpModel(ModelBase):
+    """Any OpenAI-compatible URL: a cloud, or a server of your own (`location: local`)."""
+
+    engine: Literal["http"]
+    url: Annotated[str, Field(pattern=r"^https?://")] = Field(description="Ends in /v1.")
+    model: str | None = Field(default=None, description="The name the other end knows; unset: `name`.")
+    api_key_env: str | None = Field(default=None, description="Environment variable that holds the key.")
+    location: Literal["local", "cloud"] = "cloud"
+    connect_timeout_seconds: Annotated[float, Field(gt=0)] = 5.0
+    first_token_timeout_seconds: Annotated[float, Field(gt=0)] = 120.0
+    between_tokens_timeout_seconds: Annotated[float, Field(gt=0)] = 60.0
+
+    @property
+    def remote(self) -> bool:
+        """Whether requests leave the customer's walls."""
+        return self.location == "cloud"
+
+
+class ScriptedReply(Spec):
+    """An answer of the scripted engine: the first reply whose `when` stands in the conversation is given."""
+
+    when: str = Field(default="", description="Text the last message must contain; empty matches always.")
+    text: str
+    times: Annotated[int, Field(ge=1)] | None = Field(default=None, description="Unset: every time.")
+
+
+class ScriptedModel(ModelBase):
+    """Answers from a list: deterministic, for tests, demonstrations and dry runs."""
+
+    engine: Literal["scripted"]
+    replies: tuple[ScriptedReply, ...]
+    delay_seconds: Annotated[float, Field(ge=0)] = Field(default=0.0, description="Pause before each chunk.")
+    location: Literal["local", "cloud"] = Field(default="local", description="`cloud` to rehearse residency rules.")
+
+    @property
+    def remote(self) -> bool:
+        """Whether requests would leave the customer's walls."""
+        return self.location == "cloud"
+
+
+ModelSpec = Annotated[LlamaCppModel | VllmModel | HttpModel | ScriptedModel, Field(discriminator="engine")]
+
+
+class Catalog(Spec):
+    """All models, by unique name, and the order of the tiers (cheapest first)."""
+
+    tiers: Annotated[tuple[str, ...], Field(min_length=1)]
+    models: Annotated[tuple[ModelSpec, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Catalog:
+        names = [model.name for model in self.models]
+        if len(set(names)) != len(names):
+            twice = sorted({name for name in names if names.count(name) > 1})
+            raise ValueError(f"model names must be unique; declared twice: {', '.join(twice)}")
+        for model in self.models:
+            if model.tier not in self.tiers:
+                raise ValueError(f"model {model.name!r} has tier {model.tier!r}; valid tiers: {', '.join(self.tiers)}")
+        return self
+
+    def get(self, name: str) -> ModelSpec | None:
+        """The model of that name."""
+        return next((model for model in self.models if model.name == name), None)
+
+    def tier_rank(self, model: ModelSpec) -> int:
+        """Position of the model's tier, 0 for the cheapest."""
+        return self.tiers.index(model.tier)

@@ -1,0 +1,266 @@
+"""The contract of everything that can answer.
+
+A llama.cpp model, a vLLM child, an HTTP endpoint, a scripted fake and the router are all an
+`Engine`: one stream of chunks, embeddings, health. The HTTP routes are written once, for any Engine,
+and one contract suite (tests/contracts) runs over every implementation.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Literal, Protocol
+
+Role = Literal["system", "user", "assistant", "tool"]
+FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
+Capability = Literal["chat", "completion", "infill", "embeddings", "tools", "json_schema", "logprobs"]
+
+
+def new_request_id() -> str:
+    """A fresh request id; it is also the idempotency key of the call in the ledger."""
+    return f"req_{uuid.uuid4().hex}"
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A function the model wants called. `arguments` is JSON text, as the model wrote it."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a conversation; text only."""
+
+    role: Role
+    content: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A function the model may call; `parameters` is a JSON schema."""
+
+    name: str
+    description: str = ""
+    parameters: Mapping[str, object] = field(default_factory=dict)
+    strict: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ToolChoice:
+    """`mode` as OpenAI names it; `name` only with mode "function"."""
+
+    mode: Literal["none", "auto", "required", "function"] = "auto"
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseFormat:
+    """What shape the answer must have; `schema` only with kind "json_schema"."""
+
+    kind: Literal["text", "json_object", "json_schema"] = "text"
+    name: str = "response"
+    schema: Mapping[str, object] | None = None
+    strict: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How tokens are drawn. Defaults are OpenAI's; `temperature=0` is greedy and repeatable."""
+
+    temperature: float = 1.0
+    top_p: float = 1.0
+    max_tokens: int | None = None
+    stop: tuple[str, ...] = ()
+    seed: int | None = None
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+    logit_bias: Mapping[int, float] = field(default_factory=dict)
+    n: int = 1
+    logprobs: bool = False
+    top_logprobs: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """On whose behalf a call is made: what budgets and residency rules are applied to.
+
+    `data_class` is one of the classes that models.yaml's policy declares, e.g. "internal".
+    """
+
+    tenant: str = "default"
+    actor: str = "local"
+    data_class: str = "internal"
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """What is asked. Exactly one of `messages` (chat) and `prompt` (plain completion) is given.
+
+    `suffix` turns a completion into fill-in-the-middle. `tried` names models whose answer to this
+    request failed verification: a router answers with a stronger one, a single engine ignores it.
+    `deadline` is in seconds since the epoch.
+    """
+
+    model: str
+    messages: tuple[Message, ...] = ()
+    prompt: str | None = None
+    suffix: str | None = None
+    sampling: Sampling = Sampling()
+    tools: tuple[Tool, ...] = ()
+    tool_choice: ToolChoice = ToolChoice()
+    parallel_tool_calls: bool = True
+    response_format: ResponseFormat = ResponseFormat()
+    caller: Caller = Caller()
+    tried: tuple[str, ...] = ()
+    deadline: float | None = None
+    request_id: str = field(default_factory=new_request_id)
+
+
+@dataclass(frozen=True, slots=True)
+class EmbedRequest:
+    """Texts to embed; `dimensions` asks for the first so many components, normalised again."""
+
+    model: str
+    texts: tuple[str, ...]
+    dimensions: int | None = None
+    caller: Caller = Caller()
+    request_id: str = field(default_factory=new_request_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens counted by the engine, and what they cost; only a priced router fills in `cost_usd`."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+    cost_usd: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallDelta:
+    """A piece of a tool call: `id` and `name` come first, `arguments` in fragments."""
+
+    position: int
+    id: str | None = None
+    name: str | None = None
+    arguments: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLogprob:
+    """A token's log probability with the likeliest alternatives (text, log probability)."""
+
+    token: str
+    logprob: float
+    top: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A piece of an answer.
+
+    `index` is the choice (0 .. n-1). Every choice ends with exactly one chunk that has a
+    `finish_reason`; the stream's last chunk has the `usage` of all choices together. `model` is the
+    concrete model that answers; `route` is a router's one-line reason, on the first chunk only.
+    """
+
+    text: str = ""
+    index: int = 0
+    tool_calls: tuple[ToolCallDelta, ...] = ()
+    logprobs: tuple[TokenLogprob, ...] = ()
+    finish_reason: FinishReason | None = None
+    usage: Usage | None = None
+    model: str = ""
+    route: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One finished answer."""
+
+    text: str
+    finish_reason: FinishReason
+    tool_calls: tuple[ToolCall, ...] = ()
+    logprobs: tuple[TokenLogprob, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """A whole answer: all chunks of a stream put together."""
+
+    choices: tuple[Choice, ...]
+    usage: Usage
+    model: str
+    route: str = ""
+
+    @property
+    def text(self) -> str:
+        """The first choice's text."""
+        return self.choices[0].text
+
+
+@dataclass(frozen=True, slots=True)
+class Embeddings:
+    """Unit-length vectors, one per text, each of the model's width (or of `dimensions`)."""
+
+    vectors: tuple[tuple[float, ...], ...]
+    usage: Usage
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Whether an engine can answer now; `detail` is a sentence for a person."""
+
+    ready: bool
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """A name that `ChatRequest.model` may carry, as /v1/models lists it.
+
+    `context_tokens` is the longest prompt plus answer.
+    """
+
+    id: str
+    capabilities: frozenset[Capability]
+    context_tokens: int
+    owned_by: str = "bailey"
+    created: int = 0
+
+
+class Embedder(Protocol):
+    """Turns texts into vectors."""
+
+    async def embed(self, request: EmbedRequest) -> Embeddings:
+        """Embed the texts, in order. Raises `EngineError`."""
+        ...
+
+
+class Engine(Embedder, Protocol):
+    """Anything that can answer. Methods raise `inference.errors.EngineError` and nothing else."""
+
+    def models(self) -> Sequence[ModelCard]:
+        """The names this engine answers to."""
+        ...
+
+    def stream(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
+        """Answer piece by piece. Closing the generator cancels the work and frees its slot."""
+        ...
+
+    async def health(self) -> Health:
+        """Whether a request would be answered now; never raises."""
+        ...
+
+    async def close(self) -> None:
+        """Free what the engine holds (processes, sockets, memory); safe to call twice."""
+        ...

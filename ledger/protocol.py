@@ -1,0 +1,186 @@
+"""The ledger contract: append-only entries in one hash chain, and the money they account for.
+
+Bodies (prompts, answers, patches, logs) are stored once under their digest and redacted before they
+are hashed. Whoever continues from a body continues from the stored one, so a run and its resumption
+see the same bytes. State elsewhere (tasks, keys, spend) is a fold of the entries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal, Protocol, TypeAlias
+
+JsonValue: TypeAlias = "bool | int | float | str | Sequence[JsonValue] | Mapping[str, JsonValue] | None"
+Window = Literal["day", "month", "total"]
+
+GENESIS_HASH = "0" * 64
+
+
+class LedgerError(Exception):
+    """Base of the ledger's errors."""
+
+    retryable = False
+
+
+class LedgerUnavailable(LedgerError):
+    """The store cannot be written or read now (disk full, database down); nothing was recorded."""
+
+    retryable = True
+
+
+class UnknownBody(LedgerError):
+    """No body is stored under this digest."""
+
+
+class UnknownHold(LedgerError):
+    """No open reservation has this key (it was settled, released or lapsed)."""
+
+
+class BudgetExceeded(LedgerError):
+    """The reservation does not fit what is left of the tenant's budget in this window."""
+
+    def __init__(self, message: str, *, window_ends: datetime | None) -> None:
+        super().__init__(message)
+        self.window_ends = window_ends
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a caller wants recorded.
+
+    `stream` groups entries ("task/tsk_…", "calls", "keys"); `type` is a dotted past tense
+    ("task.submitted"). `cause` is the seq of the entry that led to this one. `data` is small, readable
+    and redacted. `key` makes the append idempotent: appending the same key again returns the entry
+    that is already there and records nothing.
+    """
+
+    stream: str
+    type: str
+    actor: str
+    tenant: str = "default"
+    cause: int | None = None
+    data: Mapping[str, JsonValue] = field(default_factory=dict)
+    input_digest: str | None = None
+    output_digest: str | None = None
+    cost_usd: Decimal = Decimal(0)
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One chained fact. `hash` is SHA-256 (hex) over the canonical JSON of all other fields."""
+
+    seq: int
+    time: datetime
+    stream: str
+    type: str
+    actor: str
+    tenant: str
+    cause: int | None
+    data: Mapping[str, JsonValue]
+    input_digest: str | None
+    output_digest: str | None
+    cost_usd: Decimal
+    key: str | None
+    previous_hash: str
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What `verify` found; `problem` names the first entry that does not hold, or is None."""
+
+    entries: int
+    bodies: int
+    head_hash: str
+    problem: str | None
+
+    @property
+    def ok(self) -> bool:
+        """Every entry, link and body holds."""
+        return self.problem is None
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How much a tenant may spend per window (UTC days and months)."""
+
+    limit_usd: Decimal
+    window: Window = "month"
+
+
+@dataclass(frozen=True, slots=True)
+class Spend:
+    """A tenant's money in the current window: settled, and held by open reservations."""
+
+    settled_usd: Decimal
+    held_usd: Decimal
+    window_ends: datetime | None
+
+
+class Ledger(Protocol):
+    """Append, read, verify. Many processes may share one store."""
+
+    async def append(self, draft: Draft) -> Entry:
+        """Chain one entry; durable when this returns. Raises `LedgerUnavailable`."""
+        ...
+
+    async def read(
+        self, *, stream: str | None = None, types: Sequence[str] = (), after: int = 0, limit: int | None = None
+    ) -> list[Entry]:
+        """Entries with seq > `after`, oldest first. `stream` ending in "/" matches all streams below it."""
+        ...
+
+    async def find(self, key: str) -> Entry | None:
+        """The entry that was appended under an idempotency key."""
+        ...
+
+    def follow(self, stream: str, *, after: int = 0) -> AsyncGenerator[Entry, None]:
+        """Entries of a stream as they come, for ever, whichever process appends them."""
+        ...
+
+    async def put_body(self, content: bytes) -> str:
+        """Store a body, redacted; its digest. Text is UTF-8; other bytes are stored as they are."""
+        ...
+
+    async def get_body(self, digest: str) -> bytes:
+        """The stored (redacted) body. Raises `UnknownBody`."""
+        ...
+
+    async def verify(self) -> Verification:
+        """Re-derive every hash through the read path, and every body's digest."""
+        ...
+
+    async def close(self) -> None:
+        """Release the store; safe to call twice."""
+        ...
+
+
+class Accounts(Protocol):
+    """Budgets that hold under concurrency: the store is the arbiter.
+
+    Spend is derived from the entries' costs; holds are money reserved for work in flight.
+    """
+
+    async def reserve(self, key: str, tenant: str, amount_usd: Decimal, budget: Budget) -> None:
+        """Hold the worst-case cost of a call before it is made. Raises `BudgetExceeded`."""
+        ...
+
+    async def settle(self, key: str, draft: Draft) -> Entry:
+        """In one transaction: drop the hold, append the entry, count its cost as spent. Raises `UnknownHold`."""
+        ...
+
+    async def release(self, key: str) -> None:
+        """Drop a hold whose work never started; nothing is recorded."""
+        ...
+
+    async def lapse(self, created_before: datetime) -> list[Entry]:
+        """Settle holds left by a crash at their full amount ("call.lost"): money may have been spent."""
+        ...
+
+    async def spend(self, tenant: str, window: Window) -> Spend:
+        """What the tenant has spent and holds in the current window."""
+        ...

@@ -1,0 +1,134 @@
+"""The sandbox contract: a command in, a result out.
+
+A failing program is a `Result`; a failing machine is a `SandboxError`. Exit codes alone never decide
+a verdict: the supervisor's own facts (its timer, the memory counters, the policy log) come first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol
+
+Outcome = Literal[
+    "exited",  # ended by itself; see exit_code
+    "signalled",  # died of a signal nobody of ours sent; see signal
+    "timeout",  # wall clock
+    "cpu_limit",
+    "out_of_memory",
+    "output_limit",
+    "disk_limit",
+    "policy_violation",  # killed by the system call policy
+    "cancelled",
+]
+
+
+class SandboxError(Exception):
+    """The machine could not run the command; nothing is known about the program."""
+
+    retryable = False
+
+
+class SandboxUnavailable(SandboxError):
+    """This host lacks something the sandbox needs; the message says what and how to get it."""
+
+
+class InvalidCommand(SandboxError):
+    """The command cannot be run as it is: an unsafe file name, an unknown profile, a limit above the operator's."""
+
+
+class SandboxOverloaded(SandboxError):
+    """No slot came free in time; trying again can help."""
+
+    retryable = True
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one command may use. `output_bytes` holds for stdout and stderr each; `disk_mib` for the workspace."""
+
+    wall_seconds: float = 30.0
+    cpu_seconds: float = 30.0
+    memory_mib: int = 512
+    processes: int = 64
+    open_files: int = 256
+    output_bytes: int = 1_048_576
+    disk_mib: int = 64
+    disk_files: int = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What to run and with which files.
+
+    The workspace (the working directory inside) starts with the regular files of `tree`, if given,
+    then `files` (relative POSIX path -> bytes) on top. After the run, regular files that match a
+    `collect` glob come back in `Result.files`. `limits` may only lower the profile's limits.
+    """
+
+    argv: tuple[str, ...]
+    profile: str = "python"
+    tree: Path | None = None
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    collect: tuple[str, ...] = ()
+    stdin: bytes = b""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    limits: Limits | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A file that matched a collect glob and did not come out, with the reason."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What happened. `stdout` and `stderr` are cut at the limit; `*_bytes` count all that was written.
+
+    `facts` are the observations that led to the outcome (for the evidence record).
+    `environment_digest` identifies profile, policy, nsjail and interpreter.
+    """
+
+    outcome: Outcome
+    exit_code: int | None
+    signal: int | None
+    stdout: bytes
+    stderr: bytes
+    stdout_bytes: int
+    stderr_bytes: int
+    wall_seconds: float
+    cpu_seconds: float
+    memory_peak_mib: float | None
+    environment_digest: str
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    rejected: tuple[Rejection, ...] = ()
+    facts: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+
+    @property
+    def ok(self) -> bool:
+        """The program ended by itself with exit code 0."""
+        return self.outcome == "exited" and self.exit_code == 0
+
+
+class Sandbox(Protocol):
+    """Runs commands in isolation. Cancelling the call kills the whole process tree."""
+
+    async def run(self, command: Command) -> Result:
+        """Run one command. Raises `SandboxError` when the machine, not the program, failed."""
+        ...
+
+    def environment_digest(self, profile: str) -> str:
+        """SHA-256 (hex) of what a run in `profile` depends on: profile, policy, nsjail, interpreter, tools."""
+        ...
+
+    async def check(self) -> None:
+        """Prove with a real run that this host can isolate. Raises `SandboxUnavailable` with what is missing."""
+        ...
+
+    async def close(self) -> None:
+        """Kill what runs and free what is held; safe to call twice."""
+        ...
