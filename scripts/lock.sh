@@ -1,0 +1,12 @@
+#!/bin/sh
+# Write requirements/*.lock anew from pyproject.toml: exact versions with hashes, no index addresses.
+set -eu
+cd "$(dirname "$0")/.."
+.venv/bin/python -m pip install --quiet --target .setup/uv uv
+compile() {
+    .setup/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header "$@"
+}
+compile pyproject.toml --no-emit-package llama-cpp-python -o requirements/product.lock
+compile pyproject.toml --group dev --no-emit-package llama-cpp-python -o requirements/dev.lock
+echo "llama-cpp-python==0.3.36" | compile - --no-deps -o requirements/llama.lock
+echo "pytest>=9" | compile - -o requirements/sandbox.lock

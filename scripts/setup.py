@@ -1,0 +1,251 @@
+"""Set Bailey up in this checkout: system packages, virtual environment, llama.cpp, sandbox tools.
+
+Runs on any Python 3.11+ with nothing installed (`make` calls it). Each step leaves a stamp in
+`.setup/`, so the second time is fast and an interrupted set-up goes on where it stopped: even the
+llama.cpp build keeps what it has compiled. What is missing is said in a sentence with the command that gets it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+STATE = ROOT / ".setup"
+VENV = ROOT / ".venv"
+PYTHON = VENV / "bin" / "python"
+SANDBOX_SITE = ROOT / ".sandbox-site"
+REQUIREMENTS = ROOT / "requirements"
+
+# llama.cpp without what is not used: no server, tools, examples, tests, common library, HTTPS.
+LLAMA_CMAKE = (
+    "-DCMAKE_BUILD_TYPE=Release",
+    "-DBUILD_SHARED_LIBS=ON",
+    "-DCMAKE_BUILD_WITH_INSTALL_RPATH=ON",
+    "-DCMAKE_INSTALL_RPATH=$ORIGIN",
+    *(f"-DLLAMA_BUILD_{part}=OFF" for part in ("COMMON", "TOOLS", "SERVER", "EXAMPLES", "TESTS", "APP", "MTMD")),
+    "-DLLAMA_OPENSSL=OFF",
+)
+
+
+class SetupError(Exception):
+    """Set-up cannot go on; the message is a full sentence that says what to do."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """`inputs` decide whether the step must run again; `output` must exist for the stamp to count."""
+
+    title: str
+    inputs: Sequence[object]
+    output: Path
+    run: Callable[[], None]
+
+    @property
+    def stamp(self) -> Path:
+        return STATE / (re.sub(r"\W+", "-", self.title) + ".done")
+
+    @property
+    def fingerprint(self) -> str:
+        parts = [item.read_bytes() if isinstance(item, Path) else str(item).encode() for item in self.inputs]
+        return hashlib.sha256(b"\0".join([*parts, sys.version.encode()])).hexdigest()
+
+    @property
+    def done(self) -> bool:
+        return self.output.exists() and self.stamp.exists() and self.stamp.read_text() == self.fingerprint
+
+
+def call(*command: object, env: dict[str, str] | None = None, quiet: bool = True) -> None:
+    """Run a command; its output is shown only when it fails."""
+    result = subprocess.run(
+        [str(part) for part in command],
+        cwd=ROOT,
+        env={**os.environ, **(env or {})},
+        stdout=subprocess.PIPE if quiet else None,
+        stderr=subprocess.STDOUT if quiet else None,
+        text=True,
+        check=False,
+    )
+    if result.returncode:
+        tail = "\n".join((result.stdout or "").splitlines()[-25:])
+        shown = " ".join(str(part) for part in command[:6])
+        raise SetupError(f"The command `{shown} ...` failed with exit code {result.returncode}:\n{tail}")
+
+
+def missing_packages() -> list[str]:
+    """Debian packages for what this machine lacks."""
+    wanted = {
+        "g++": shutil.which("g++") is not None,
+        "git": shutil.which("git") is not None,
+        "python3-venv": Path(sysconfig.get_path("stdlib"), "ensurepip", "__init__.py").exists(),
+        "postgresql": any(Path("/usr/lib/postgresql").glob("*/bin/initdb")),
+    }
+    return [package for package, present in wanted.items() if not present]
+
+
+def install_packages() -> None:
+    packages = missing_packages()
+    if not packages:
+        return
+    command = f"apt-get install -y --no-install-recommends {' '.join(packages)}"
+    prefix = [] if os.geteuid() == 0 else ["sudo", "-n"]
+    may_install = shutil.which("apt-get") and (not prefix or _sudo_works())
+    if not may_install:
+        raise SetupError(
+            f"This machine lacks {', '.join(packages)}, and set-up may not install packages here. "
+            f"Run `sudo {command}` and start again."
+        )
+    environment = {"DEBIAN_FRONTEND": "noninteractive"}
+    call(*prefix, "apt-get", "update", env=environment)
+    call(*prefix, *command.split(), env=environment)
+
+
+def _sudo_works() -> bool:
+    return bool(shutil.which("sudo")) and subprocess.run(["sudo", "-n", "true"], capture_output=True).returncode == 0
+
+
+def make_venv() -> None:
+    call(sys.executable, "-m", "venv", VENV)
+
+
+def pip(*arguments: object) -> None:
+    call(PYTHON, "-m", "pip", "--disable-pip-version-check", *arguments)
+
+
+def install_requirements() -> None:
+    pip("install", "--require-hashes", "-r", REQUIREMENTS / "dev.lock")
+
+
+def install_project() -> None:
+    pip("install", "--no-deps", "--no-build-isolation", "--editable", ROOT)
+
+
+def install_sandbox_site() -> None:
+    shutil.rmtree(SANDBOX_SITE, ignore_errors=True)
+    unfinished = STATE / "sandbox-site"
+    shutil.rmtree(unfinished, ignore_errors=True)
+    pip("install", "--require-hashes", "--target", unfinished, "-r", REQUIREMENTS / "sandbox.lock")
+    unfinished.rename(SANDBOX_SITE)
+
+
+def build_llama() -> None:
+    """Compile llama.cpp from llama-cpp-python's own source distribution, then install the Python part."""
+    source = _llama_source()
+    build = STATE / "llama-build"
+    tools = VENV / "bin"
+    generator = ("-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={tools / 'ninja'}")
+    call(tools / "cmake", *generator, *LLAMA_CMAKE, "-S", source / "vendor" / "llama.cpp", "-B", build)
+    _compile(tools / "cmake", build)
+    no_native_part = {"CMAKE_ARGS": "-DLLAMA_BUILD=OFF -DLLAVA_BUILD=OFF", "PATH": f"{tools}:{os.environ['PATH']}"}
+    call(
+        PYTHON, "-m", "pip", "install", "--no-deps", "--no-build-isolation", "--force-reinstall", source,
+        env=no_native_part,
+    )  # fmt: skip
+    library = _site_packages() / "llama_cpp" / "lib"
+    library.mkdir(exist_ok=True)
+    for built in (build / "bin").glob("lib*.so*"):
+        shutil.copy2(built, library, follow_symlinks=False)
+    call(PYTHON, "-c", "import llama_cpp; llama_cpp.llama_backend_init()")
+
+
+def _llama_source() -> Path:
+    download = STATE / "llama-sdist"
+    pip(
+        "download", "--no-deps", "--no-binary", ":all:", "--no-build-isolation", "--require-hashes",
+        "--dest", download, "-r", REQUIREMENTS / "llama.lock",
+    )  # fmt: skip
+    archive = next(download.glob("*.tar.gz"))
+    source = STATE / archive.name.removesuffix(".tar.gz")
+    if not source.exists():
+        unpacked = STATE / "llama-unpacked"
+        shutil.rmtree(unpacked, ignore_errors=True)
+        unpacked.mkdir()
+        call("tar", "--extract", "--file", archive, "--directory", unpacked)
+        (unpacked / source.name).rename(source)
+    return source
+
+
+def _site_packages() -> Path:
+    return VENV / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
+
+
+def _compile(cmake: Path, build: Path) -> None:
+    """Run the build and show how far it is; ninja prints [done/all] before each file."""
+    command = [str(cmake), "--build", str(build), "--target", "llama", "ggml"]
+    started, last_shown = time.monotonic(), -10
+    tail: list[str] = []
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        for line in process.stdout or ():
+            tail = [*tail[-40:], line]
+            if match := re.match(r"\[(\d+)/(\d+)]", line):
+                percent = 100 * int(match[1]) // int(match[2])
+                last_shown = _show_percent(percent, last_shown, time.monotonic() - started)
+    if sys.stdout.isatty():
+        print()
+    if process.returncode:
+        raise SetupError("llama.cpp did not compile. The compiler said:\n" + "".join(tail))
+
+
+def _show_percent(percent: int, last_shown: int, seconds: float) -> int:
+    text = f"      compiled {percent:3d} %  ({seconds:.0f} s)"
+    if sys.stdout.isatty():
+        print("\r" + text, end="", flush=True)
+        return percent
+    if percent < last_shown + 10:
+        return last_shown
+    print(text, flush=True)
+    return percent
+
+
+def check_sandbox() -> None:
+    """Prove that this host can isolate code; the message of a failure says what the host must allow."""
+    call(PYTHON, "-m", "gateway.cli", "config", "check", "--host", quiet=False)
+
+
+def steps() -> list[Step]:
+    dev, llama, sandbox = (REQUIREMENTS / f"{name}.lock" for name in ("dev", "llama", "sandbox"))
+    llama_cpp = _site_packages() / "llama_cpp"
+    return [
+        Step("virtual environment", [str(VENV)], PYTHON, make_venv),
+        Step("Python packages", [dev], PYTHON, install_requirements),
+        Step("llama.cpp, compiled for this machine", [llama, *LLAMA_CMAKE], llama_cpp, build_llama),
+        Step("tools for generated code", [sandbox], SANDBOX_SITE, install_sandbox_site),
+        Step("the product itself", [ROOT / "pyproject.toml"], VENV / "bin" / "bailey", install_project),
+    ]
+
+
+def main() -> int:
+    if sys.version_info < (3, 11):  # noqa: UP036 - an older Python runs this very check
+        found = ".".join(map(str, sys.version_info[:3]))
+        print(f"Bailey needs Python 3.11 or newer, and this is {found}. Start with `make PYTHON=python3.11 ...`.")
+        return 1
+    STATE.mkdir(exist_ok=True)
+    try:
+        install_packages()
+        todo = [step for step in steps() if not step.done]
+        for number, step in enumerate(todo, 1):
+            print(f"[{number}/{len(todo)}] {step.title}", flush=True)
+            step.run()
+            step.stamp.write_text(step.fingerprint)
+        if todo:
+            check_sandbox()
+    except SetupError as error:
+        print(f"\nSet-up stopped. {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nSet-up was interrupted; start it again and it goes on where it stopped.", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
