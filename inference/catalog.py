@@ -147,6 +147,6 @@ class Catalog(Spec):
         """The model of that name."""
         return next((model for model in self.models if model.name == name), None)
 
-    def tier_rank(self, model: ModelSpec) -> int:
+    def tier_rank(self, model: ModelBase) -> int:
         """Position of the model's tier, 0 for the cheapest."""
         return self.tiers.index(model.tier)

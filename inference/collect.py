@@ -1,0 +1,110 @@
+"""Put a stream's chunks together into a Completion, and completions into bytes and back.
+
+The stream is the one way to generate; whoever wants the whole answer collects it here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import aclosing
+from dataclasses import dataclass, field
+
+from pydantic import TypeAdapter
+
+from inference.errors import EngineError
+from inference.protocol import (
+    ChatRequest,
+    Choice,
+    Chunk,
+    Completion,
+    Engine,
+    FinishReason,
+    TokenLogprob,
+    ToolCall,
+    ToolCallDelta,
+    Usage,
+)
+
+
+async def complete(engine: Engine, request: ChatRequest) -> Completion:
+    """The whole answer. Raises what the engine raises."""
+    collector = Collector()
+    async with aclosing(engine.stream(request)) as chunks:
+        async for chunk in chunks:
+            collector.add(chunk)
+    return collector.completion()
+
+
+@dataclass(slots=True)
+class _Partial:
+    text: list[str] = field(default_factory=list)
+    tool_calls: dict[int, list[ToolCallDelta]] = field(default_factory=dict)
+    logprobs: list[TokenLogprob] = field(default_factory=list)
+    finish_reason: FinishReason | None = None
+
+
+class Collector:
+    """Collects chunks; `completion()` needs a finished stream, `partial()` takes what there is."""
+
+    def __init__(self) -> None:
+        self._choices: dict[int, _Partial] = {}
+        self._usage: Usage | None = None
+        self._model = ""
+        self._route = ""
+        self.chunks = 0
+
+    def add(self, chunk: Chunk) -> None:
+        """Take the next chunk of the stream."""
+        self.chunks += 1
+        self._model = chunk.model or self._model
+        self._route = chunk.route or self._route
+        self._usage = chunk.usage or self._usage
+        partial = self._choices.setdefault(chunk.index, _Partial())
+        partial.text.append(chunk.text)
+        partial.logprobs.extend(chunk.logprobs)
+        partial.finish_reason = chunk.finish_reason or partial.finish_reason
+        for delta in chunk.tool_calls:
+            partial.tool_calls.setdefault(delta.position, []).append(delta)
+
+    @property
+    def usage(self) -> Usage | None:
+        """What the engine counted; None until the stream's last chunk."""
+        return self._usage
+
+    def completion(self) -> Completion:
+        """The whole answer. Raises `EngineError` when the stream ended before every choice had finished."""
+        if not self._choices or any(partial.finish_reason is None for partial in self._choices.values()):
+            raise EngineError("The engine's stream ended before the answer was complete.")
+        return self.partial()
+
+    def partial(self) -> Completion:
+        """What has come so far; an unfinished choice counts as cut off ("length")."""
+        choices = tuple(_choice(partial) for _, partial in sorted(self._choices.items()))
+        return Completion(choices, self._usage or Usage(), self._model, self._route)
+
+
+def _choice(partial: _Partial) -> Choice:
+    calls = tuple(_tool_call(deltas) for _, deltas in sorted(partial.tool_calls.items()))
+    return Choice("".join(partial.text), partial.finish_reason or "length", calls, tuple(partial.logprobs))
+
+
+def _tool_call(deltas: Iterable[ToolCallDelta]) -> ToolCall:
+    pieces = list(deltas)
+    first_id = next((piece.id for piece in pieces if piece.id), "")
+    first_name = next((piece.name for piece in pieces if piece.name), "")
+    return ToolCall(first_id, first_name, "".join(piece.arguments for piece in pieces))
+
+
+def request_bytes(request: ChatRequest) -> bytes:
+    """A request as JSON, for the record: the same request always gives the same bytes."""
+    return TypeAdapter(ChatRequest).dump_json(request)
+
+
+def completion_bytes(completion: Completion) -> bytes:
+    """A completion as JSON, for the record."""
+    return TypeAdapter(Completion).dump_json(completion)
+
+
+def completion_from_bytes(body: bytes) -> Completion:
+    """The inverse of `completion_bytes`. Raises `ValueError` on anything else."""
+    return TypeAdapter(Completion).validate_json(body)

@@ -1,0 +1,37 @@
+"""Why the router refused. Each is an engine error, so it reaches the client in OpenAI's shape."""
+
+from __future__ import annotations
+
+from inference.errors import EngineError
+
+
+class PolicyRefused(EngineError):
+    """No model may answer this request: data class, air gap or tenant rules leave none."""
+
+    status = 403
+    type = "invalid_request_error"
+    code = "policy_violation"
+
+
+class NoCapableModel(EngineError):
+    """Models may answer, but none has the capability or the context the request needs."""
+
+    status = 400
+    type = "invalid_request_error"
+    code = "no_capable_model"
+
+
+class NoStrongerModel(EngineError):
+    """Every candidate as strong as the route has was tried and failed verification."""
+
+    status = 422
+    type = "invalid_request_error"
+    code = "no_stronger_model"
+
+
+class QuotaExceeded(EngineError):
+    """The call's worst case does not fit the tenant's budget; nothing was sent."""
+
+    status = 429
+    type = "insufficient_quota"
+    code = "insufficient_quota"

@@ -1,0 +1,137 @@
+"""What the ledger keeps of a call: one entry, also for refused, failed, cancelled and streamed ones.
+
+The entry's key is `call/<request id>`: whoever lost the answer (a process that was killed) finds it again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Literal
+
+from inference.catalog import ModelBase
+from inference.collect import Collector
+from inference.errors import DeadlineExceeded, EngineError
+from inference.protocol import Caller, Usage
+from ledger.protocol import Draft, JsonValue
+from router.route import Route
+
+CALLS_STREAM = "calls"
+
+Kind = Literal["generate", "embed"]
+Ending = Literal["finished", "failed", "cancelled"]
+
+
+def call_key(request_id: str) -> str:
+    """The ledger key of a call's entry."""
+    return f"call/{request_id}"
+
+
+@dataclass(slots=True)
+class CallRecord:
+    """Fills up while a call runs. `prompt_tokens` is an estimate for calls that end without a count."""
+
+    kind: Kind
+    request_id: str
+    caller: Caller
+    route: Route
+    prompt_tokens: int
+    input_digest: str
+    model: ModelBase | None = None
+    ending: Ending = "cancelled"
+    error: EngineError | None = None
+    taken_over: list[tuple[str, str]] = field(default_factory=list)
+    collector: Collector = field(default_factory=Collector)
+    usage: Usage | None = None
+    output_digest: str | None = None
+    started: float = field(default_factory=time.monotonic)
+    first_chunk_seconds: float | None = None
+
+    def begin(self, model: ModelBase) -> None:
+        """An attempt starts; until something else is known it counts as cancelled."""
+        self.model, self.ending, self.error, self.collector = model, "cancelled", None, Collector()
+
+    def fail(self, error: EngineError) -> None:
+        """The attempt failed."""
+        self.ending, self.error = "failed", error
+
+    @property
+    def may_be_taken_over(self) -> bool:
+        """Whether the next candidate may answer instead: nothing was sent and trying elsewhere can help."""
+        is_last = self.model is self.route.candidates[-1]
+        return self.error is not None and self.error.retryable and not self.collector.chunks and not is_last
+
+    @property
+    def counted(self) -> Usage:
+        """The engine's count, or a fail-closed estimate: a chunk is a token, a prompt that was sent is paid for."""
+        if usage := self.usage or self.collector.usage:
+            return usage
+        sent = self.collector.chunks or self.ending == "cancelled" or isinstance(self.error, DeadlineExceeded)
+        return Usage(self.prompt_tokens if sent else 0, self.collector.chunks)
+
+    @property
+    def cost_usd(self) -> Decimal:
+        """What the call cost at the declared price of the model that answered."""
+        return self.model.price.cost_usd(self.counted) if self.model else Decimal(0)
+
+    def draft(self) -> Draft:
+        """The ledger entry."""
+        return Draft(
+            stream=CALLS_STREAM,
+            type=f"call.{self.ending}",
+            actor=self.caller.actor,
+            tenant=self.caller.tenant,
+            data={**self._decision(), **self._outcome()},
+            input_digest=self.input_digest,
+            output_digest=self.output_digest,
+            cost_usd=self.cost_usd,
+            key=call_key(self.request_id),
+        )
+
+    def _decision(self) -> Mapping[str, JsonValue]:
+        route = self.route
+        return {
+            "kind": self.kind,
+            "request_id": self.request_id,
+            "data_class": self.caller.data_class,
+            "asked": route.asked,
+            "reason": route.reason,
+            "difficulty": route.difficulty.score,
+            "features": dict(route.difficulty.features),
+            "expected_cost_usd": f"{route.expected_cost_usd:f}",
+            "passed_over": [{"model": passed.model, "reason": passed.reason} for passed in route.passed_over],
+        }
+
+    def _outcome(self) -> Mapping[str, JsonValue]:
+        return {
+            "model": self.model.name if self.model else None,
+            "tier": self.model.tier if self.model else None,
+            "taken_over": [{"model": model, "error": error} for model, error in self.taken_over],
+            "prompt_tokens": self.counted.prompt_tokens,
+            "completion_tokens": self.counted.completion_tokens,
+            "usage_estimated": (self.usage or self.collector.usage) is None,
+            "first_chunk_seconds": None if self.first_chunk_seconds is None else round(self.first_chunk_seconds, 4),
+            "total_seconds": round(time.monotonic() - self.started, 4),
+            "error": self.error.message if self.error else None,
+        }
+
+
+def refusal(kind: Kind, request_id: str, caller: Caller, asked: str, error: EngineError) -> Draft:
+    """The entry of a call that was refused before anything was sent."""
+    return Draft(
+        stream=CALLS_STREAM,
+        type="call.refused",
+        actor=caller.actor,
+        tenant=caller.tenant,
+        data={
+            "kind": kind,
+            "request_id": request_id,
+            "data_class": caller.data_class,
+            "asked": asked,
+            "code": error.code,
+            "error": error.message,
+        },
+        key=call_key(request_id),
+    )

@@ -1,0 +1,89 @@
+"""The decision: which candidates, in which order, and why. Pure; a record that a person can read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from inference.catalog import Catalog, ModelBase, Price
+from inference.protocol import ChatRequest, Usage
+from router.difficulty import Difficulty
+from router.errors import NoStrongerModel
+from router.policy import Feasible, PassedOver, prompt_bytes
+from router.spec import RouteSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """The chosen model first, then those that may take over before the first token."""
+
+    asked: str
+    candidates: tuple[ModelBase, ...]
+    reason: str
+    difficulty: Difficulty
+    passed_over: tuple[PassedOver, ...]
+    expected_cost_usd: Decimal
+
+    def line(self, model: ModelBase) -> str:
+        """The value of `X-Bailey-Route`: one line of ASCII."""
+        return (
+            f'model={model.name}; tier={model.tier}; reason="{self.reason}"; '
+            f"difficulty={self.difficulty.score}; expected_usd={self.expected_cost_usd:f}"
+        )
+
+
+def direct(model: ModelBase, difficulty: Difficulty, request: ChatRequest) -> Route:
+    """The client named a model: that one or none."""
+    return Route(model.name, (model,), "named by the client", difficulty, (), expected_cost(model.price, request))
+
+
+def choose(
+    spec: RouteSpec, feasible: Feasible, catalog: Catalog, difficulty: Difficulty, request: ChatRequest
+) -> Route:
+    """The cheapest candidate at or above the tier that difficulty and failed attempts ask for.
+
+    Raises `NoStrongerModel` when verification has failed at the highest tier that may answer.
+    """
+    ranked = sorted(feasible.models, key=lambda model: (catalog.tier_rank(model), _price_rank(model.price)))
+    tiers = sorted({catalog.tier_rank(model) for model in ranked})
+    floor, reason = _floor(spec, tiers, catalog, difficulty, request.tried)
+    stronger = [model for model in ranked if catalog.tier_rank(model) >= floor]
+    if not stronger:
+        raise NoStrongerModel(f"Verification failed at the strongest tier that may answer ({reason}).")
+    weaker = [PassedOver(model.name, f"tier {model.tier}: {reason}") for model in ranked if model not in stronger]
+    candidates = stronger if spec.fallback else stronger[:1]
+    cost = expected_cost(candidates[0].price, request)
+    return Route(spec.name, tuple(candidates), reason, difficulty, (*feasible.passed_over, *weaker), cost)
+
+
+def _floor(
+    spec: RouteSpec, tiers: Sequence[int], catalog: Catalog, difficulty: Difficulty, tried: tuple[str, ...]
+) -> tuple[int, str]:
+    """The lowest tier rank to consider, and why."""
+    failed = [catalog.tier_rank(model) for name in tried if (model := catalog.get(name))]
+    if failed:
+        return max(failed) + 1, f"{' and '.join(tried)} failed verification"
+    skipped = sum(difficulty.score >= threshold for threshold in spec.thresholds)
+    position = min(skipped, len(tiers) - 1)
+    if position:
+        return tiers[position], f"difficulty {difficulty.score} is at least {spec.thresholds[position - 1]}"
+    return tiers[0], f"cheapest tier for difficulty {difficulty.score}"
+
+
+def _price_rank(price: Price) -> Decimal:
+    return price.input_usd_per_million + price.output_usd_per_million
+
+
+def expected_cost(price: Price, request: ChatRequest) -> Decimal:
+    """What a typical answer costs: 4 bytes a token in, half of the allowed (or 256) tokens out."""
+    output = (request.sampling.max_tokens or 512) // 2
+    usage = Usage(prompt_bytes(request) // 4, output * request.sampling.n)
+    return price.cost_usd(usage).quantize(Decimal("1e-9")).normalize()
+
+
+def worst_cost(model: ModelBase, request: ChatRequest) -> Decimal:
+    """The most a call can cost: no token is shorter than a byte, no answer longer than allowed or than the context."""
+    prompt_tokens = min(prompt_bytes(request) + 16 * (len(request.messages) + 1), model.context_tokens)
+    output = min(request.sampling.max_tokens or model.context_tokens, model.context_tokens)
+    return model.price.cost_usd(Usage(prompt_tokens, output * request.sampling.n))
