@@ -1,7 +1,7 @@
 """Why an engine did not answer.
 
 Every error says in a sentence what to do, whether trying again can help (`retryable`) and which
-HTTP status, OpenAI error type and code it has. `openai_errors.py` maps them to the wire and back.
+HTTP status, OpenAI error type and code it has. `openai/errors.py` maps them to the wire and back.
 """
 
 from __future__ import annotations
@@ -48,6 +48,14 @@ class ModelNotFound(EngineError):
     status = 404
     type = "invalid_request_error"
     code = "model_not_found"
+
+
+class NoStrongerModel(EngineError):
+    """The models named in `tried` failed verification, and no stronger one may answer."""
+
+    status = 422
+    type = "invalid_request_error"
+    code = "no_stronger_model"
 
 
 class AuthenticationFailed(EngineError):

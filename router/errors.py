@@ -21,14 +21,6 @@ class NoCapableModel(EngineError):
     code = "no_capable_model"
 
 
-class NoStrongerModel(EngineError):
-    """Every candidate as strong as the route has was tried and failed verification."""
-
-    status = 422
-    type = "invalid_request_error"
-    code = "no_stronger_model"
-
-
 class QuotaExceeded(EngineError):
     """The call's worst case does not fit the tenant's budget; nothing was sent."""
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from inference.catalog import Catalog, ModelBase, Price
+from inference.errors import NoStrongerModel
 from inference.protocol import ChatRequest, Usage
 from router.difficulty import Difficulty
-from router.errors import NoStrongerModel
 from router.policy import Feasible, PassedOver, prompt_bytes
 from router.spec import RouteSpec
 

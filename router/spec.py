@@ -49,6 +49,9 @@ class TenantSpec(Spec):
     budget: BudgetSpec
     data_class: str = Field(description="The class of this tenant's requests unless a request says a stricter one.")
     models: tuple[str, ...] = Field(default=("*",), description="Models and routes this tenant may name; * for all.")
+    repositories: tuple[str, ...] = Field(
+        default=(), description="Globs of absolute paths that this tenant's code tasks may work on; ** crosses folders."
+    )
 
     def may_use(self, model: str) -> bool:
         """Whether the tenant may name this model or route."""

@@ -47,7 +47,9 @@ MAX_FILE_LINES, MAX_FUNCTION_LINES, MAX_PARAMETERS, MAX_BRANCHES = 300, 50, 5, 1
 
 # path or path::function -> why the ceiling does not hold there. Each line is counted below.
 EXCEPTIONS: dict[str, str] = {}
-BROAD_EXCEPT_HOMES: dict[str, str] = {}
+BROAD_EXCEPT_HOMES: dict[str, str] = {
+    "codegen/tasks.py": "a workflow step",
+}
 
 
 def sources(*packages: str) -> list[Path]:

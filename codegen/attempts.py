@@ -1,0 +1,183 @@
+"""Draft, verify, repair, escalate: the loop that ends with proof or with an honest "unproven".
+
+A model gets a few attempts, each with the evidence of the last one; then the router is asked for a
+stronger model. Limits are checked before every call.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from codegen import facts, prompts
+from codegen.edit import MalformedAnswer, Target, patch_from_answer
+from codegen.ladder import Ladder, Subject
+from codegen.protocol import CallHistory, Context, Draft, Evidence, Plan, Proof, Task, Verification
+from codegen.pytest_run import TestReport
+from codegen.spec import CodegenSpec
+from codegen.steps import Steps
+from inference.collect import complete
+from inference.errors import ContextLengthExceeded, NoStrongerModel
+from inference.protocol import ChatRequest, Completion, Engine, Message, Sampling
+
+# The first attempt of a model is greedy; later ones must be able to say something else.
+_REPAIR_TEMPERATURE = 0.4
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """All that an attempt depends on. `before` has the requester's acceptance tests in place."""
+
+    task: Task
+    plan: Plan
+    context: Context
+    before: Mapping[str, bytes]
+    baseline: TestReport
+
+
+@dataclass(slots=True)
+class _Progress:
+    drafts: list[Draft] = field(default_factory=list)
+    verifications: list[Verification] = field(default_factory=list)
+    per_model: Counter[str] = field(default_factory=Counter)
+    tried: list[str] = field(default_factory=list)
+
+    @property
+    def cost_usd(self) -> Decimal:
+        return sum((draft.cost_usd for draft in self.drafts), Decimal(0))
+
+    def add(self, draft: Draft, verification: Verification, attempts_per_tier: int) -> None:
+        """Take note; a model that used up its attempts, or repeats itself, makes room for a stronger one."""
+        repeated = draft.patch is not None and any(draft.patch == earlier.patch for earlier in self.drafts)
+        self.drafts.append(draft)
+        self.verifications.append(verification)
+        self.per_model[draft.model] += 1
+        if (repeated or self.per_model[draft.model] >= attempts_per_tier) and draft.model not in self.tried:
+            self.tried.append(draft.model)
+
+
+class Attempts:
+    """Makes attempts at one task, each as two durable steps: draft/N and verify/N."""
+
+    def __init__(self, spec: CodegenSpec, engine: Engine, history: CallHistory, ladder: Ladder) -> None:
+        self._spec = spec
+        self._engine = engine
+        self._history = history
+        self._ladder = ladder
+
+    async def until_proven(self, assignment: Assignment, steps: Steps) -> Proof:
+        """Attempt until the ladder is green or a limit is reached. Raises engine and sandbox errors."""
+        progress, started = _Progress(), time.monotonic()
+        while (limit := self._limit(assignment.plan, progress, started)) is None:
+            try:
+                draft, verification = await self._attempt(assignment, progress, steps)
+            except NoStrongerModel as error:
+                limit = error.message
+                break
+            progress.add(draft, verification, assignment.plan.attempts_per_tier)
+            if verification.green:
+                return Proof(draft.patch, verification, len(progress.drafts), progress.cost_usd)
+        last = progress.verifications[-1] if progress.verifications else Verification(())
+        return Proof(None, last, len(progress.drafts), progress.cost_usd, limit)
+
+    async def _attempt(self, assignment: Assignment, progress: _Progress, steps: Steps) -> tuple[Draft, Verification]:
+        number = len(progress.drafts) + 1
+        draft = await steps.run(
+            f"draft/{number}", Draft, lambda: self._draft(assignment, progress, number), facts.of_draft
+        )
+        if draft.patch is None:
+            return draft, Verification((Evidence("answer", "fail", draft.problem or "malformed", 0.0),))
+        subject = Subject(assignment.before, draft.patch, assignment.baseline, _acceptance(assignment.task))
+        verification = await steps.run(
+            f"verify/{number}", Verification, lambda: self._ladder.climb(subject), facts.of_verification
+        )
+        return draft, verification
+
+    def _limit(self, plan: Plan, progress: _Progress, started: float) -> str | None:
+        """Which limit forbids the next call, as a sentence."""
+        if len(progress.drafts) >= self._spec.max_attempts:
+            return f"The limit of {self._spec.max_attempts} attempts is reached."
+        if progress.cost_usd >= plan.budget_usd:
+            return f"The task's budget of {plan.budget_usd} USD is spent."
+        if time.monotonic() - started > self._spec.max_minutes * 60:
+            return f"The limit of {self._spec.max_minutes} minutes is reached."
+        return None
+
+    async def _draft(self, assignment: Assignment, progress: _Progress, number: int) -> Draft:
+        completion = await self._answer(assignment, progress, number)
+        target = Target(assignment.plan.files, _texts(assignment.before, assignment.plan.files))
+        patch, problem = None, None
+        try:
+            patch = patch_from_answer(completion.text, target)
+        except MalformedAnswer as error:
+            problem = str(error)
+        usage = completion.usage
+        return Draft(
+            completion.model,
+            completion.route,
+            completion.text,
+            patch,
+            problem,
+            usage.prompt_tokens,
+            usage.completion_tokens,
+            usage.cost_usd,
+        )
+
+    async def _answer(self, assignment: Assignment, progress: _Progress, number: int) -> Completion:
+        """Ask; when the repository's excerpts make the prompt too long, ask again without them."""
+        excerpts = [
+            prompts.excerpt(item.path, item.start_line, item.end_line, item.text)
+            for item in assignment.context.excerpts
+        ]
+        request_id = f"{assignment.task.id}.draft-{number}"
+        try:
+            return await self._call(assignment, progress, self._messages(assignment, progress, excerpts), request_id)
+        except ContextLengthExceeded:
+            if not excerpts:
+                raise
+        return await self._call(
+            assignment, progress, self._messages(assignment, progress, []), f"{request_id}.without-excerpts"
+        )
+
+    def _messages(self, assignment: Assignment, progress: _Progress, excerpts: list[str]) -> tuple[Message, ...]:
+        question = prompts.draft(assignment.task.request.instruction, excerpts)
+        if not progress.drafts:
+            return question
+        findings = progress.verifications[-1].findings[: self._spec.evidence_characters]
+        return prompts.repair(question, progress.drafts[-1].answer, findings)
+
+    async def _call(
+        self, assignment: Assignment, progress: _Progress, messages: tuple[Message, ...], request_id: str
+    ) -> Completion:
+        """One model call, or its recorded answer when it was finished before the process was killed."""
+        retry = 0
+        while past := await self._history.past_call(f"{request_id}.{retry}"):
+            if past.completion:
+                return past.completion
+            retry += 1
+        fresh = not progress.per_model or all(model in progress.tried for model in progress.per_model)
+        sampling = Sampling(
+            temperature=0.0 if fresh else _REPAIR_TEMPERATURE,
+            seed=len(progress.drafts),
+            max_tokens=self._spec.answer_tokens,
+        )
+        request = ChatRequest(
+            model=assignment.task.request.model,
+            messages=messages,
+            sampling=sampling,
+            caller=assignment.task.caller,
+            tried=tuple(progress.tried),
+            request_id=f"{request_id}.{retry}",
+        )
+        return await complete(self._engine, request)
+
+
+def _acceptance(task: Task) -> tuple[str, ...]:
+    return tuple(sorted(task.request.tests or {}))
+
+
+def _texts(files: Mapping[str, bytes], paths: tuple[str, ...]) -> dict[str, str]:
+    return {path: files[path].decode(errors="replace") for path in paths if path in files}

@@ -1,0 +1,156 @@
+"""A model's answer becomes a change set, or a problem that says what was wrong with it.
+
+Three forms are understood, told apart by the answer itself: a JSON change set
+({"files": [{"path": ..., "content": ...}]}), fenced blocks that begin with a `# file: path` line
+(whole files), and one plain Python block whose definitions are merged into the target file.
+Nothing is applied to any checkout here.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from codegen.protocol import Patch
+
+_FENCE = re.compile(r"^```[ \t]*(?P<language>[\w+-]*)[ \t]*\n(?P<body>.*?)^```[ \t]*$", re.MULTILINE | re.DOTALL)
+_FILE_LINE = re.compile(r"\A#\s*file:\s*(?P<path>\S+)\s*\n")
+_IMPORT = ast.Import | ast.ImportFrom
+_DEFINITION = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+
+
+class MalformedAnswer(ValueError):
+    """The answer cannot be read as a change; the message goes back to the model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where an answer may go: the allowed paths (the first takes a plain block) and their contents now."""
+
+    paths: tuple[str, ...]
+    contents: Mapping[str, str]
+
+
+def patch_from_answer(answer: str, target: Target) -> Patch:
+    """Read an answer. Raises `MalformedAnswer`."""
+    changes = _json_changes(answer) or _block_changes(answer, target)
+    for path in changes:
+        if not is_safe_path(path):
+            raise MalformedAnswer(f"{path!r} is not a path inside the repository.")
+        if path not in target.paths:
+            raise MalformedAnswer(f"{path} may not be changed by this task; allowed: {', '.join(target.paths)}.")
+    changed = {path: text for path, text in changes.items() if target.contents.get(path) != text}
+    if not changed:
+        raise MalformedAnswer("The answer changes nothing.")
+    return Patch(changed)
+
+
+def is_safe_path(path: str) -> bool:
+    """A relative POSIX path that stays inside the repository and out of git's own folder."""
+    parts = PurePosixPath(path).parts
+    clean = path == "/".join(parts) and "\0" not in path and "\\" not in path and path.isprintable()
+    return clean and bool(parts) and not path.startswith("/") and not {"..", ".", ".git"} & {p.lower() for p in parts}
+
+
+def _json_changes(answer: str) -> dict[str, str | None] | None:
+    """The files of a JSON change set; None when the answer is not one."""
+    text = answer.strip()
+    if fenced := _FENCE.fullmatch(text):
+        text = fenced["body"].strip()
+    if not text.startswith("{"):
+        return None
+    try:
+        files = json.loads(text)["files"]
+        return {str(file["path"]): None if file["content"] is None else str(file["content"]) for file in files}
+    except (ValueError, KeyError, TypeError) as error:
+        raise MalformedAnswer(f"The answer is not a JSON change set with files of path and content: {error}.") from None
+
+
+def _block_changes(answer: str, target: Target) -> dict[str, str | None]:
+    blocks = [match["body"] for match in _FENCE.finditer(answer)]
+    if not blocks:
+        raise MalformedAnswer("The answer has no code block.")
+    named = {match["path"]: block[match.end() :] for block in blocks if (match := _FILE_LINE.match(block))}
+    if named:
+        return dict(named)
+    path = target.paths[0]
+    return {path: merge_definitions(target.contents.get(path, ""), blocks[0])}
+
+
+def merge_definitions(source: str, block: str) -> str:
+    """`source` with the block's functions and classes put in place of those of the same name, or at its end.
+
+    Imports that `source` lacks go after its own; other statements of the block (examples, prints) are
+    left out unless they assign a name. Raises `MalformedAnswer` when either does not parse.
+    """
+    new, old = _parse(block, "The code block"), _parse(source, "The file to change")
+    imports, statements = _sorted_out(new)
+    if not statements:
+        raise MalformedAnswer("The code block defines no function, class or constant.")
+    spans = {_name(node): _span(node) for node in old.body if _name(node)}
+    edits = [(*spans[_name(node)], _text(block, node)) for node in statements if _name(node) in spans]
+    edits.append(_import_edit(old, source.splitlines(), imports))
+    lines = source.splitlines()
+    for start, end, replacement in sorted(edits, reverse=True):
+        lines[start - 1 : end] = replacement
+    added = ["\n".join(_text(block, node)) for node in statements if _name(node) not in spans]
+    return "\n\n\n".join(filter(None, ["\n".join(lines).strip("\n"), *added])) + "\n"
+
+
+def _import_edit(old: ast.Module, lines: Sequence[str], imports: Sequence[ast.stmt]) -> tuple[int, int, list[str]]:
+    """Which lines to replace by the missing imports: none of them after other imports, else the gap after the head."""
+    present = {ast.dump(node): node.end_lineno or 0 for node in old.body if isinstance(node, _IMPORT)}
+    missing = [ast.unparse(node) for node in imports if ast.dump(node) not in present]
+    after = max(present.values(), default=_docstring_end(old))
+    if present or not missing:
+        return after + 1, after, missing
+    gap_end = after
+    while gap_end < len(lines) and not lines[gap_end].strip():
+        gap_end += 1
+    return after + 1, gap_end, [*([""] if after else []), *missing, "", ""]
+
+
+def _docstring_end(module: ast.Module) -> int:
+    first = module.body[0] if module.body else None
+    is_docstring = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
+    return (first.end_lineno or 0) if first is not None and is_docstring else 0
+
+
+def _parse(code: str, what: str) -> ast.Module:
+    try:
+        return ast.parse(code)
+    except (SyntaxError, ValueError) as error:
+        raise MalformedAnswer(f"{what} is not valid Python: {error}.") from None
+
+
+def _sorted_out(module: ast.Module) -> tuple[list[ast.stmt], list[ast.stmt]]:
+    """Imports and definitions; of two definitions of a name the last counts, as it does in Python."""
+    # A future import would have to come first, and generated code runs without it.
+    imports: list[ast.stmt] = [
+        node for node in module.body if isinstance(node, _IMPORT) and getattr(node, "module", "") != "__future__"
+    ]
+    return imports, list({_name(node): node for node in module.body if _name(node)}.values())
+
+
+def _name(node: ast.stmt) -> str:
+    """What a top-level statement defines; empty for statements that define nothing."""
+    if isinstance(node, _DEFINITION):
+        return node.name
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+    names = [target.id for target in targets if isinstance(target, ast.Name)]
+    return names[0] if names else ""
+
+
+def _span(node: ast.stmt) -> tuple[int, int]:
+    """First and last line (1-based), decorators included."""
+    decorators = node.decorator_list if isinstance(node, _DEFINITION) else []
+    return min([node.lineno, *(d.lineno for d in decorators)]), node.end_lineno or node.lineno
+
+
+def _text(block: str, node: ast.stmt) -> list[str]:
+    start, end = _span(node)
+    return block.splitlines()[start - 1 : end]

@@ -1,0 +1,191 @@
+"""One code task from plan to merge, as durable steps in the task's ledger stream.
+
+Run it again at any time: it goes on at the first step without an outcome. It parks (returns) where a
+person has to decide, and ends with exactly one closing entry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from codegen import facts
+from codegen.attempts import Assignment, Attempts
+from codegen.git import Commit
+from codegen.ladder import Ladder, Subject, applied
+from codegen.plan import make_plan
+from codegen.policy import verdict
+from codegen.protocol import (
+    Context,
+    Excerpt,
+    Integration,
+    Patch,
+    Plan,
+    Proof,
+    Proposal,
+    RepositoryProblem,
+    Task,
+    Verdict,
+)
+from codegen.pytest_run import TestReport, run_tests
+from codegen.repository import Candidate, Repository
+from codegen.spec import CodegenSpec
+from codegen.state import decision_key, end_key
+from codegen.steps import Steps
+from ledger.protocol import Entry, Ledger
+from retrieval.protocol import CountTokens, Passage, RepositoryIndex
+from retrieval.select import select
+from sandbox.protocol import Sandbox
+
+_MERGE_ATTEMPTS = 5
+_SEARCHED_PASSAGES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """Everything a task needs, built once and handed over by whoever assembles the appliance."""
+
+    spec: CodegenSpec
+    ledger: Ledger
+    sandbox: Sandbox
+    attempts: Attempts
+    ladder: Ladder
+    open_repository: Callable[[Path], Repository]
+    open_index: Callable[[Path], RepositoryIndex]
+    count_tokens: CountTokens
+    context_tokens: int
+
+
+class Workflow:
+    """The steps of one task."""
+
+    def __init__(self, workshop: Workshop, task: Task) -> None:
+        self._shop = workshop
+        self._task = task
+        self._steps = Steps(workshop.ledger, task)
+        self._repository = workshop.open_repository(Path(task.request.repository))
+        self._acceptance = dict(task.request.tests or {})
+
+    async def run(self) -> None:
+        """Go on until the task ends or a person has to decide. Raises what a step could not get over."""
+        before = applied(await self._repository.files(self._task.base_commit), self._acceptance)
+        plan = await self._steps.run("plan", Plan, lambda: self._plan(before), facts.of_plan)
+        if plan.refusal:
+            await self._end("task.refused", {"reason": plan.refusal})
+            return
+        baseline = await self._steps.run(
+            "baseline", TestReport, lambda: run_tests(self._shop.sandbox, before), facts.of_baseline
+        )
+        context = await self._steps.run("context", Context, lambda: self._context(plan, before), facts.of_context)
+        assignment = Assignment(self._task, plan, context, before, baseline)
+        proof = await self._shop.attempts.until_proven(assignment, self._steps)
+        if proof.patch is None:
+            reason = f"{proof.why_unproven} The last finding was: {proof.verification.findings or 'none'}"
+            await self._end("task.failed", {"reason": reason, **facts.of_proof(proof)})
+            return
+        await self._decide(proof, Patch({**proof.patch.changes, **self._acceptance}), baseline)
+
+    async def _decide(self, proof: Proof, change: Patch, baseline: TestReport) -> None:
+        """Verdict, proposal, a person's word where policy asks for it, merge."""
+        decided = await self._steps.run("verdict", Verdict, lambda: self._verdict(proof, change), facts.of_verdict)
+        if decided.decision == "refuse":
+            await self._end("task.refused", {"reason": "; ".join(decided.reasons), **facts.of_proof(proof)})
+            return
+        proposal = await self._steps.run("propose", Proposal, lambda: self._propose(change), facts.of_proposal)
+        approver = "policy"
+        if decided.decision == "ask":
+            answer = await self._answer(decided, proposal)
+            if answer is None or answer.type == "task.rejected":
+                return
+            approver = answer.actor
+        if await self._shop.ledger.find(end_key(self._task.id)):
+            return  # cancelled while it waited
+        integration = await self._steps.run(
+            "merge", Integration, lambda: self._merge(proposal, change, baseline, approver), facts.of_integration
+        )
+        await self._end("task.merged", {**facts.of_integration(integration), **facts.of_proof(proof)})
+
+    # -- steps ------------------------------------------------------------------------------------------------
+
+    async def _plan(self, before: Mapping[str, bytes]) -> Plan:
+        passages = [] if self._task.request.files else await self._search(before)
+        return make_plan(self._shop.spec, self._task.request, before, passages)
+
+    async def _search(self, before: Mapping[str, bytes]) -> list[Passage]:
+        index = self._shop.open_index(Path(self._task.request.repository))
+        await index.refresh(before)
+        return await index.search(self._task.request.instruction, limit=_SEARCHED_PASSAGES)
+
+    async def _context(self, plan: Plan, before: Mapping[str, bytes]) -> Context:
+        passages = await self._search(before)
+        chosen = select(passages, self._shop.context_tokens, self._shop.count_tokens, must=plan.files)
+        excerpts = tuple(Excerpt(item.path, item.start_line, item.end_line, item.text) for item in chosen)
+        tokens = sum(self._shop.count_tokens(item.text) for item in excerpts)
+        return Context(excerpts, tokens, len(passages))
+
+    async def _verdict(self, proof: Proof, change: Patch) -> Verdict:
+        return verdict(self._shop.spec, change.changes, proof.verification)
+
+    async def _propose(self, change: Patch) -> Proposal:
+        """A commit on the task's own branch; nobody else's branch moves."""
+        base, branch = self._task.base_commit, f"bailey/{self._task.id}"
+        author = Commit("", (), await self._message(), self._task.caller.actor, self._task.submitted_at)
+        commit = await self._repository.commit_patch(base, change, author)
+        diff = await self._repository.propose(branch, base, commit)
+        return Proposal(branch, commit, tuple(sorted(change.changes)), diff)
+
+    async def _message(self) -> str:
+        """The commit message; its trailers lead from git to the ledger."""
+        proven = await self._shop.ledger.find(f"{self._task.id}/verdict/finished")
+        title = self._task.request.instruction.strip().splitlines()[0]
+        return (
+            f"{title if len(title) <= 72 else title[:71] + '…'}\n\n"
+            f"Bailey-Task: {self._task.id}\n"
+            f"Bailey-Ledger-Entry: {proven.hash if proven else 'none'}\n"
+            f"Requested-by: {self._task.caller.actor}\n"
+        )
+
+    async def _answer(self, decided: Verdict, proposal: Proposal) -> Entry | None:
+        """The person's decision, or None after saying that one is needed."""
+        waiting = {**facts.of_verdict(decided), **facts.of_proposal(proposal)}
+        await self._steps.append("task.waiting", waiting, key=f"{self._task.id}/waiting")
+        return await self._shop.ledger.find(decision_key(self._task.id))
+
+    async def _merge(self, proposal: Proposal, change: Patch, baseline: TestReport, approver: str) -> Integration:
+        """Merge with the branch as it stands now; a tree that was not verified yet is verified first."""
+        task, branch = self._task, self._task.request.branch
+        message = f"Merge {proposal.branch}\n\nBailey-Task: {task.id}\nApproved-by: {approver}\n"
+        for _ in range(_MERGE_ATTEMPTS):
+            candidate = await self._repository.merge_candidate(branch, proposal.commit, message, task.submitted_at)
+            if candidate.target_head not in {task.base_commit, candidate.merge_commit}:
+                await self._verify_merge(candidate, change, baseline)
+            if integration := await self._repository.publish(branch, proposal.branch, candidate):
+                return integration
+        raise RepositoryProblem(f"Branch {branch!r} keeps moving; submit the task again when it is quiet.")
+
+    async def _verify_merge(self, candidate: Candidate, change: Patch, baseline: TestReport) -> None:
+        """The branch moved since the change was verified: the merged tree must be green too."""
+        merged = await self._repository.files(candidate.merge_commit)
+        newer = applied(await self._repository.files(candidate.target_head), self._acceptance)
+        as_merged = {path: merged[path].decode() if path in merged else None for path in change.changes}
+        subject = Subject(newer, Patch(as_merged), baseline, tuple(sorted(self._acceptance)))
+        verification = await self._shop.ladder.climb(subject)
+        if not verification.green:
+            raise RepositoryProblem(f"Merged with newer changes it is not green any more: {verification.findings}")
+
+    async def roll_back(self, merge_commit: str, actor: str) -> None:
+        """Undo the merge by a recorded revert; safe to run again."""
+        branch, at = self._task.request.branch, self._task.submitted_at
+        message = f"Roll back {self._task.id}\n\nRolled-back-by: {actor}\n"
+        commit = await self._steps.run(
+            "rollback",
+            str,
+            lambda: self._repository.revert(branch, merge_commit, message, at),
+            lambda made: {"commit": made},
+        )
+        data = {"commit": commit, "actor": actor}
+        await self._steps.append("task.rolled_back", data, key=f"{self._task.id}/rolled_back")
+
+    async def _end(self, type_: str, data: facts.Facts) -> None:
+        await self._steps.append(type_, data, key=end_key(self._task.id))

@@ -1,0 +1,101 @@
+"""models.yaml: read, validated, explained. Errors name the line, the key, and the valid ones.
+
+The sections belong to their packages; here they become one `Config`, and are checked against each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import Field, ValidationError, model_validator
+
+from codegen.spec import CodegenSpec
+from gateway.config_errors import ConfigError, Problem, explain, repeated_keys
+from inference.catalog import Catalog
+from retrieval.spec import RetrievalSpec
+from router.spec import RouteSpec, TenantSpec
+from sandbox.spec import SandboxSpec
+
+
+class Config(Catalog):
+    """Everything that models.yaml declares."""
+
+    version: Literal[1]
+    air_gapped: bool = Field(default=False, description="True: nothing outside the walls is ever built or called.")
+    data_classes: Annotated[tuple[str, ...], Field(min_length=1)] = Field(
+        default=("public", "internal", "confidential"), description="Least to most sensitive."
+    )
+    routes: tuple[RouteSpec, ...] = ()
+    tenants: Annotated[tuple[TenantSpec, ...], Field(min_length=1)]
+    sandbox: SandboxSpec = SandboxSpec()
+    retrieval: RetrievalSpec = RetrievalSpec()
+    codegen: CodegenSpec = CodegenSpec()
+
+    @model_validator(mode="after")
+    def _sections_agree(self) -> Config:
+        if problems := list(self._disagreements()):
+            raise ValueError("; ".join(problems))
+        return self
+
+    def _disagreements(self) -> Iterator[str]:
+        models = {model.name: model for model in self.models}
+        names = [*models, *(route.name for route in self.routes)]
+        yield from (f"{name!r} is declared twice among models and routes" for name in _repeated(names))
+        yield from (f"tenant {name!r} is declared twice" for name in _repeated([t.name for t in self.tenants]))
+        for route in self.routes:
+            for name in set(route.models) - set(models):
+                yield f"route {route.name!r} names model {name!r}; declared: {', '.join(models)}"
+        for model in self.models:
+            for data_class in set(model.data_classes or ()) - set(self.data_classes):
+                yield f"model {model.name!r} names data class {data_class!r}; valid: {', '.join(self.data_classes)}"
+        for tenant in self.tenants:
+            if tenant.data_class not in self.data_classes:
+                valid = ", ".join(self.data_classes)
+                yield f"tenant {tenant.name!r} has data class {tenant.data_class!r}; valid: {valid}"
+            for name in set(tenant.models) - {"*", *names}:
+                yield f"tenant {tenant.name!r} names model {name!r}; declared: {', '.join(names)}"
+        embedder = models.get(self.retrieval.embedder or "")
+        if self.retrieval.embedder and (embedder is None or "embeddings" not in embedder.capabilities):
+            yield f"retrieval.embedder {self.retrieval.embedder!r} is no declared model with capability embeddings"
+
+    def stricter(self, first: str, second: str) -> str:
+        """The more sensitive of two data classes."""
+        return max(first, second, key=self.data_classes.index)
+
+
+def _repeated(names: list[str]) -> list[str]:
+    return sorted({name for name in names if names.count(name) > 1})
+
+
+def load_config(path: Path) -> Config:
+    """Read and validate a models.yaml. Raises `ConfigError` with one line per problem."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(path, [Problem(None, "", f"the file cannot be read: {error.strerror}")]) from None
+    except UnicodeDecodeError:
+        raise ConfigError(path, [Problem(None, "", "the file is not UTF-8 text")]) from None
+    return parse_config(text, path)
+
+
+def parse_config(text: str, path: Path) -> Config:
+    """Validate the text of a models.yaml; `path` is only for messages. Raises `ConfigError`."""
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        document = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else None
+        raise ConfigError(path, [Problem(line, "", f"not valid YAML: {error.problem}")]) from None
+    except yaml.YAMLError as error:
+        raise ConfigError(path, [Problem(None, "", f"not valid YAML: {error}")]) from None
+    if node is None or not isinstance(document, dict):
+        raise ConfigError(path, [Problem(1, "", "the file must be a mapping of sections such as `models:`")])
+    if twice := list(repeated_keys(node)):
+        raise ConfigError(path, twice)
+    try:
+        return Config.model_validate(document)
+    except ValidationError as error:
+        raise ConfigError(path, explain(error, node, Config.model_json_schema())) from None

@@ -1,0 +1,133 @@
+"""What the appliance measures, in Prometheus' text format and OpenTelemetry's GenAI names.
+
+One registry per appliance, no globals. Labels never carry prompts, keys or paths of repositories.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+
+from prometheus_client import CONTENT_TYPE_LATEST as EXPOSITION_TYPE
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from inference.errors import EngineError
+from inference.protocol import ChatRequest, Chunk, Embeddings, EmbedRequest, Engine, Health, ModelCard, Usage
+
+__all__ = ["EXPOSITION_TYPE", "MeteredEngine", "Telemetry"]
+
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
+
+
+class Telemetry:
+    """The appliance's metrics."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self._requests = Counter(
+            "http_server_requests", "HTTP requests", ["method", "route", "status"], registry=self._registry
+        )
+        self._request_seconds = Histogram(
+            "http_server_request_duration_seconds", "Time to the end of the answer", ["route"],
+            buckets=_SECONDS, registry=self._registry,
+        )  # fmt: skip
+        self._tokens = Counter(
+            "gen_ai_client_token_usage", "Tokens", ["gen_ai_request_model", "gen_ai_token_type"],
+            registry=self._registry,
+        )  # fmt: skip
+        self._cost = Counter(
+            "bailey_cost_usd", "Cost at declared prices", ["gen_ai_request_model", "tenant"], registry=self._registry
+        )
+        self._first_token = Histogram(
+            "gen_ai_server_time_to_first_token_seconds", "Time to the first chunk", ["gen_ai_request_model"],
+            buckets=_SECONDS, registry=self._registry,
+        )  # fmt: skip
+        self._errors = Counter(
+            "gen_ai_server_errors", "Calls that failed", ["gen_ai_request_model", "error_type"],
+            registry=self._registry,
+        )  # fmt: skip
+        self._active = Gauge("bailey_calls_active", "Calls being answered", registry=self._registry)
+
+    def http_request(self, method: str, route: str, status: int, seconds: float) -> None:
+        """An HTTP request ended; `route` is the route's template, not the path."""
+        self._requests.labels(method, route, str(status)).inc()
+        self._request_seconds.labels(route).observe(seconds)
+
+    def call_started(self) -> None:
+        """A model call began."""
+        self._active.inc()
+
+    def call_ended(self) -> None:
+        """A model call ended, however."""
+        self._active.dec()
+
+    def first_chunk(self, model: str, seconds: float) -> None:
+        """The first chunk of an answer came."""
+        self._first_token.labels(model).observe(seconds)
+
+    def usage(self, model: str, tenant: str, usage: Usage) -> None:
+        """A call was counted and priced."""
+        self._tokens.labels(model, "input").inc(usage.prompt_tokens)
+        self._tokens.labels(model, "output").inc(usage.completion_tokens)
+        self._cost.labels(model, tenant).inc(float(usage.cost_usd))
+
+    def call_failed(self, model: str, error: EngineError) -> None:
+        """A call ended with an error."""
+        self._errors.labels(model, error.code).inc()
+
+    def exposition(self) -> bytes:
+        """Everything, in Prometheus' text format."""
+        return generate_latest(self._registry)
+
+
+class MeteredEngine:
+    """An Engine that counts what passes through it."""
+
+    def __init__(self, engine: Engine, telemetry: Telemetry) -> None:
+        self._engine = engine
+        self._telemetry = telemetry
+
+    def models(self) -> Sequence[ModelCard]:
+        """The engine's models."""
+        return self._engine.models()
+
+    async def stream(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
+        """The engine's answer, counted."""
+        started, model = time.monotonic(), ""
+        self._telemetry.call_started()
+        try:
+            async with aclosing(self._engine.stream(request)) as chunks:
+                async for chunk in chunks:
+                    if not model:
+                        model = chunk.model or request.model
+                        self._telemetry.first_chunk(model, time.monotonic() - started)
+                    if chunk.usage:
+                        self._telemetry.usage(model, request.caller.tenant, chunk.usage)
+                    yield chunk
+        except EngineError as error:
+            self._telemetry.call_failed(model or "none", error)
+            raise
+        finally:
+            self._telemetry.call_ended()
+
+    async def embed(self, request: EmbedRequest) -> Embeddings:
+        """The engine's vectors, counted."""
+        self._telemetry.call_started()
+        try:
+            embeddings = await self._engine.embed(request)
+        except EngineError as error:
+            self._telemetry.call_failed("none", error)
+            raise
+        finally:
+            self._telemetry.call_ended()
+        self._telemetry.usage(embeddings.model, request.caller.tenant, embeddings.usage)
+        return embeddings
+
+    async def health(self) -> Health:
+        """The engine's health."""
+        return await self._engine.health()
+
+    async def close(self) -> None:
+        """Close the engine."""
+        await self._engine.close()
