@@ -31,8 +31,8 @@ class Repository:
 
     def __init__(self, source: Path, mirrors: Path) -> None:
         self.source = source
-        name = hashlib.sha256(str(source).encode()).hexdigest()[:16]
-        self._mirror_path = mirrors / f"{source.name.removesuffix('.git')}-{name}.git"
+        self.name = f"{source.name.removesuffix('.git')}-{hashlib.sha256(str(source).encode()).hexdigest()[:16]}"
+        self._mirror_path = mirrors / f"{self.name}.git"
         self.git = Git(self._mirror_path)
 
     async def prepare(self, branch: str, *, allow_dirty: bool = False) -> str:

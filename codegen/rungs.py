@@ -72,7 +72,7 @@ async def _ruff(rules: str, files: Mapping[str, bytes], sandbox: Sandbox) -> lis
         return []
     options = ("--isolated", "--no-cache", "--quiet", "--output-format=concise", "--exit-zero", f"--select={rules}")
     result = await sandbox.run(
-        Command(("python", "-m", "ruff", "check", *options, *files), profile="lint", files=files)
+        Command(("python", "-m", "ruff", "check", *options, *files), profile="python", files=files)
     )
     if not result.ok:
         return [f"ruff could not check the change: {result.outcome} {result.stderr.decode(errors='replace')[:200]}"]

@@ -34,12 +34,13 @@ from codegen.spec import CodegenSpec
 from codegen.state import decision_key, end_key
 from codegen.steps import Steps
 from ledger.protocol import Entry, Ledger
+from retrieval.chunk import chunk
 from retrieval.protocol import CountTokens, Passage, RepositoryIndex
 from retrieval.select import select
+from retrieval.spec import RetrievalSpec
 from sandbox.protocol import Sandbox
 
 _MERGE_ATTEMPTS = 5
-_SEARCHED_PASSAGES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +53,9 @@ class Workshop:
     attempts: Attempts
     ladder: Ladder
     open_repository: Callable[[Path], Repository]
-    open_index: Callable[[Path], RepositoryIndex]
+    open_index: Callable[[Repository], RepositoryIndex]
+    retrieval: RetrievalSpec
     count_tokens: CountTokens
-    context_tokens: int
 
 
 class Workflow:
@@ -113,16 +114,22 @@ class Workflow:
         return make_plan(self._shop.spec, self._task.request, before, passages)
 
     async def _search(self, before: Mapping[str, bytes]) -> list[Passage]:
-        index = self._shop.open_index(Path(self._task.request.repository))
+        index = self._shop.open_index(self._repository)
         await index.refresh(before)
-        return await index.search(self._task.request.instruction, limit=_SEARCHED_PASSAGES)
+        return await index.search(self._task.request.instruction, limit=self._shop.retrieval.limit)
 
     async def _context(self, plan: Plan, before: Mapping[str, bytes]) -> Context:
-        passages = await self._search(before)
-        chosen = select(passages, self._shop.context_tokens, self._shop.count_tokens, must=plan.files)
+        """The files that may change come first, then the best passages, as far as the tokens go."""
+        spec, count = self._shop.retrieval, self._shop.count_tokens
+        named = [piece for path in plan.files if path in before for piece in self._pieces(path, before[path])]
+        passages = [*named, *await self._search(before)]
+        chosen = select(passages, spec.context_tokens, count, must=plan.files, per_file=spec.passages_per_file)
         excerpts = tuple(Excerpt(item.path, item.start_line, item.end_line, item.text) for item in chosen)
         tokens = sum(self._shop.count_tokens(item.text) for item in excerpts)
         return Context(excerpts, tokens, len(passages))
+
+    def _pieces(self, path: str, content: bytes) -> list[Passage]:
+        return chunk(path, content.decode(errors="replace"), self._shop.retrieval.passage_lines)
 
     async def _verdict(self, proof: Proof, change: Patch) -> Verdict:
         return verdict(self._shop.spec, change.changes, proof.verification)

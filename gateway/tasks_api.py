@@ -82,6 +82,7 @@ class TaskView(BaseModel):
     merge_commit: str | None
     rollback_commit: str | None
     reason: str
+    last_seq: int
 
     @classmethod
     def of(cls, state: TaskState) -> "TaskView":
@@ -102,6 +103,7 @@ class TaskView(BaseModel):
             merge_commit=state.merge_commit,
             rollback_commit=state.rollback_commit,
             reason=state.reason,
+            last_seq=state.last_seq,
         )
 
 

@@ -19,7 +19,8 @@ HARD_WORDS = (
     "optimi", "security", "vulnerab", "cryptograph", "compiler", "protocol", "transaction", "prove", "backward compat",
 )  # fmt: skip
 _HARD = re.compile(r"\b(?:" + "|".join(HARD_WORDS) + ")", re.IGNORECASE)
-_PATH = re.compile(r"\b[\w-]+(?:/[\w.-]+)+\.\w+\b")
+# Paths that are asked about; the headings of excerpts ("# path:1-20") only say where context comes from.
+_PATH = re.compile(r"(?<!# )\b[\w-]+(?:/[\w.-]+)+\.\w+\b")
 _REQUIREMENT = re.compile(r"(?m)^\s*(?:[-*]|\d+[.)])\s+|[.;](?:\s|$)")
 
 # One unit of weight moves an easy request from 0 to 1 - 1/e = 0.63.

@@ -12,10 +12,10 @@ from decimal import Decimal
 from typing import Literal
 
 from inference.catalog import ModelBase
-from inference.collect import Collector
+from inference.collect import Collector, completion_from_bytes
 from inference.errors import DeadlineExceeded, EngineError
-from inference.protocol import Caller, Usage
-from ledger.protocol import Draft, JsonValue
+from inference.protocol import Caller, Completion, Usage
+from ledger.protocol import Draft, JsonValue, Ledger
 from router.route import Route
 
 CALLS_STREAM = "calls"
@@ -135,3 +135,20 @@ def refusal(kind: Kind, request_id: str, caller: Caller, asked: str, error: Engi
         },
         key=call_key(request_id),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedCall:
+    """A call that is on record; `completion` is None when it did not finish."""
+
+    completion: Completion | None
+
+
+async def recorded_call(ledger: Ledger, request_id: str) -> RecordedCall | None:
+    """What the ledger has of a call, or None when it was never made (or was lost with its process)."""
+    entry = await ledger.find(call_key(request_id))
+    if entry is None:
+        return None
+    if entry.type != "call.finished" or entry.output_digest is None:
+        return RecordedCall(None)
+    return RecordedCall(completion_from_bytes(await ledger.get_body(entry.output_digest)))

@@ -28,7 +28,7 @@ from inference.protocol import (
     Health,
     ModelCard,
 )
-from ledger.protocol import Accounts, BudgetExceeded, Ledger, LedgerUnavailable
+from ledger.protocol import Accounts, BudgetExceeded, Ledger, LedgerUnavailable, UnknownHold
 from router.difficulty import Difficulty, estimate
 from router.errors import PolicyRefused, QuotaExceeded
 from router.limits import Slots
@@ -215,7 +215,11 @@ class Router:
     async def _settle(self, record: CallRecord) -> None:
         if record.collector.chunks:
             record.output_digest = await self._ledger.put_body(completion_bytes(record.collector.partial()))
-        await self._accounts.settle(call_key(record.request_id), record.draft())
+        try:
+            await self._accounts.settle(call_key(record.request_id), record.draft())
+        except UnknownHold:
+            # Another process took this one for dead and charged the hold; what happened is recorded all the same.
+            await self._ledger.append(record.draft())
 
     async def _refuse(self, kind: Kind, request: ChatRequest | EmbedRequest, error: EngineError) -> None:
         with _recording():

@@ -9,4 +9,4 @@ compile() {
 compile pyproject.toml --no-emit-package llama-cpp-python -o requirements/product.lock
 compile pyproject.toml --group dev --no-emit-package llama-cpp-python -o requirements/dev.lock
 echo "llama-cpp-python==0.3.36" | compile - --no-deps -o requirements/llama.lock
-echo "pytest>=9" | compile - -o requirements/sandbox.lock
+printf "pytest>=9\nruff>=0.14\n" | compile - -o requirements/sandbox.lock

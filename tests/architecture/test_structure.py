@@ -49,6 +49,8 @@ MAX_FILE_LINES, MAX_FUNCTION_LINES, MAX_PARAMETERS, MAX_BRANCHES = 300, 50, 5, 1
 EXCEPTIONS: dict[str, str] = {}
 BROAD_EXCEPT_HOMES: dict[str, str] = {
     "codegen/tasks.py": "a workflow step",
+    "gateway/batch.py": "a batch line",
+    "gateway/envelope.py": "the HTTP middleware",
 }
 
 

@@ -1,0 +1,55 @@
+"""The HTTP application: routes, errors and the envelope around them. Everything it needs is handed over."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from gateway.access import caller_with_role
+from gateway.assemble import Appliance
+from gateway.envelope import Envelope
+from gateway.errors import TABLE, http_error
+from gateway.operations import operations_router
+from gateway.tasks_api import tasks_router
+from inference.openai.body import explain
+from inference.openai.routes import engine_router, error_response
+
+
+def create_app(appliance: Appliance) -> FastAPI:
+    """The application over an assembled appliance."""
+    app = FastAPI(title="Bailey", version=version("bailey"), docs_url=None, redoc_url=None)
+    keys, config = appliance.keys, appliance.config
+    developer = caller_with_role(keys, config)
+    app.include_router(engine_router(appliance.engine, developer))
+    app.include_router(
+        tasks_router(appliance.tasks, config.tenants, developer, caller_with_role(keys, config, "approver"))
+    )
+    app.include_router(operations_router(appliance.readiness, appliance.telemetry))
+    for kind in TABLE:
+        app.add_exception_handler(kind, _known_error)
+    app.add_exception_handler(RequestValidationError, _invalid_body)
+    app.add_exception_handler(HTTPException, _plain_error)
+    app.add_middleware(Envelope, telemetry=appliance.telemetry)
+    return app
+
+
+async def _known_error(request: Request, error: Exception) -> Response:
+    return http_error(error) or Response(status_code=500)
+
+
+async def _invalid_body(request: Request, error: Exception) -> Response:
+    errors = error.errors() if isinstance(error, RequestValidationError) else []
+    return error_response(explain(errors))
+
+
+async def _plain_error(request: Request, error: Exception) -> Response:
+    """Starlette's own errors (no such path, wrong method) in OpenAI's shape."""
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    detail = error.detail if isinstance(error, HTTPException) else "error"
+    message = f"{request.method} {request.url.path}: {detail}."
+    body = {"message": message, "type": "invalid_request_error", "param": None, "code": "http_error"}
+    return JSONResponse({"error": body}, status)

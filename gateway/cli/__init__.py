@@ -1,0 +1,59 @@
+"""The command line. Each file is one group of commands; errors become one sentence and an exit code."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from codegen.protocol import TaskError
+from gateway.cli import batch, chat, config, keys, ledger, models, serve, task
+from gateway.cli.output import err, escape
+from gateway.client import ApplianceError
+from gateway.config_errors import ConfigError
+from gateway.keys import UnknownKey
+from gateway.problems import BatchProblem, StartProblem
+from inference.errors import EngineError
+from ledger.protocol import LedgerError
+from sandbox.protocol import SandboxError
+
+# What a person can put right gets a sentence; anything else is our mistake and shows its traceback.
+EXIT_CODES: dict[type[Exception], int] = {
+    ConfigError: 2,
+    BatchProblem: 1,
+    ApplianceError: 1,
+    StartProblem: 1,
+    UnknownKey: 1,
+    TaskError: 1,
+    EngineError: 1,
+    LedgerError: 1,
+    SandboxError: 1,
+}
+
+app = typer.Typer(
+    name="bailey",
+    help="An on-premises inference appliance that turns intent into verified code.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.command(name="serve")(serve.serve)
+app.command(name="chat")(chat.chat)
+app.add_typer(task.app, name="task")
+app.add_typer(batch.app, name="batch")
+app.add_typer(models.app, name="models")
+app.add_typer(keys.app, name="keys")
+app.add_typer(config.app, name="config")
+app.add_typer(ledger.app, name="ledger")
+
+
+def main() -> None:
+    """The program `bailey`."""
+    try:
+        app()
+    except tuple(EXIT_CODES) as error:
+        err.print(f"[bold red]error:[/] {escape(str(error))}")
+        sys.exit(next(code for kind, code in EXIT_CODES.items() if isinstance(error, kind)))
+    except KeyboardInterrupt:
+        err.print("interrupted")
+        sys.exit(130)

@@ -1,0 +1,5 @@
+"""`python -m gateway.cli` is `bailey`."""
+
+from gateway.cli import main
+
+main()

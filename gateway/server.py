@@ -1,0 +1,46 @@
+"""Runs the application on a socket until it is told to stop; then everything is closed in order."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+
+import uvicorn
+
+from gateway.app import create_app
+from gateway.assemble import opened_appliance
+from gateway.config import Config
+from gateway.problems import StartProblem
+from gateway.settings import Settings
+
+
+async def serve(config: Config, settings: Settings, announce: Callable[[str], None]) -> None:
+    """Serve until SIGINT or SIGTERM. Raises `StartProblem` when the appliance cannot start."""
+    listening = _listen(settings.host, settings.port)
+    async with opened_appliance(config, settings) as appliance:
+        first_key = await appliance.first_key()
+        resumed = await appliance.tasks.resume()
+        url = f"http://{settings.host}:{listening.getsockname()[1]}"
+        announce(f"Bailey listens on {url}/v1")
+        if first_key:
+            announce(f"First key (role admin, shown only now): {first_key}")
+        if resumed:
+            announce(f"Going on with {len(resumed)} tasks: {', '.join(resumed)}")
+        server = uvicorn.Server(
+            uvicorn.Config(
+                create_app(appliance), log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=10
+            )
+        )
+        await server.serve(sockets=[listening])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A bound socket, so that a busy port is said before anything is loaded."""
+    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except OSError as error:
+        listening.close()
+        raise StartProblem(f"Bailey cannot listen on {host}:{port}: {error.strerror}. Choose another --port.") from None
+    return listening
