@@ -1,0 +1,118 @@
+"""The main job through the front door: from an instruction to a merged, verified, reversible change."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.client import ApplianceError
+from tests.codegen.conftest import git
+from tests.codegen.test_repository import everything_in
+from tests.journeys.appliance import Appliance
+
+INSTRUCTION = "Write a function `whisper(text)` in textkit/words.py that returns text in lower case."
+
+
+def events_until(client: Any, task_id: str, last: str) -> list[dict[str, Any]]:
+    seen = []
+    for event in client.events(f"/v1/tasks/{task_id}/events"):
+        seen.append(event)
+        if event["type"] == last:
+            return seen
+    raise AssertionError(f"{last} never came: {seen[-1]}")
+
+
+def step(events: list[dict[str, Any]], name: str) -> dict[str, Any]:
+    return next(e["data"] for e in events if e["type"] == "step.finished" and e["data"]["step"] == name)
+
+
+def test_from_instruction_to_merge_and_back(appliance: Appliance, project: Path) -> None:
+    ada, grace = appliance.client(appliance.key("ada")), appliance.client(appliance.key("grace", "approver"))
+    untouched = everything_in(project)
+    task = ada.post("/v1/tasks", {"repository": str(project), "instruction": INSTRUCTION})
+    events = events_until(ada, task["id"], "task.waiting")
+
+    # The plan, the context, the cheap tier's red drafts, the evidence back, the escalation with its reason.
+    assert step(events, "plan")["files"] == ["textkit/words.py"]
+    assert step(events, "baseline")["failed"] == ["tests/test_words.py::test_whisper"]
+    assert any(passage.startswith("textkit/words.py") for passage in step(events, "context")["passages"])
+    assert [step(events, f"draft/{n}")["model"] for n in (1, 2, 3)] == ["small", "small", "strong"]
+    red = step(events, "verify/1")
+    assert not red["green"]
+    assert "test_whisper" in red["rungs"][-1]["summary"]
+    assert 'reason="small failed verification"' in step(events, "draft/3")["route"]
+    green = step(events, "verify/3")
+    assert [(rung["rung"], rung["outcome"]) for rung in green["rungs"]] == [
+        ("parse", "pass"),
+        ("lint", "pass"),
+        ("security", "pass"),
+        ("tests", "pass"),
+    ]
+    assert step(events, "verdict")["decision"] == "ask"
+    assert "+def whisper(text):" in ada.text(f"/v1/tasks/{task['id']}/diff")
+
+    # The requester's approval does not count, a developer's key may not approve, a second person's does.
+    with pytest.raises(ApplianceError, match="needs the role approver"):
+        ada.post(f"/v1/tasks/{task['id']}/approve")
+    own = appliance.client(appliance.key("ada", "approver"))
+    with pytest.raises(ApplianceError, match="somebody else must approve"):
+        own.post(f"/v1/tasks/{task['id']}/approve")
+    grace.post(f"/v1/tasks/{task['id']}/approve")
+    merge = events_until(ada, task["id"], "task.merged")[-1]["data"]
+
+    # The merge is in the mirror, nothing of the customer's was touched, and it can be pulled.
+    assert everything_in(project) == untouched
+    git(project, *merge["pull_command"].removeprefix("git ").split())
+    assert "return text.lower()" in (project / "textkit/words.py").read_text()
+    message = git(project, "log", "-1", "--format=%B")
+    assert f"Bailey-Task: {task['id']}" in message
+    assert "Approved-by: grace" in message
+
+    # The chain holds, and the task's cost is what its calls cost.
+    assert appliance.bailey("ledger", "verify").returncode == 0
+    shown = appliance.bailey("ledger", "show", "--stream", "calls", "--json", "--last", "1000").stdout
+    calls = [json.loads(line) for line in shown.splitlines()]
+    of_task = [call for call in calls if call["key"].startswith(f"call/{task['id']}.")]
+    assert sum(Decimal(call["cost_usd"]) for call in of_task) == Decimal(merge["cost_usd"]) > 0
+
+    # Rolled back by a recorded revert.
+    assert grace.post(f"/v1/tasks/{task['id']}/rollback")["status"] == "rolled_back"
+    git(project, *merge["pull_command"].removeprefix("git ").split())
+    assert "whisper" not in (project / "textkit/words.py").read_text()
+    with pytest.raises(ApplianceError, match="only a merged task"):
+        grace.post(f"/v1/tasks/{task['id']}/rollback")
+
+
+def test_a_rejected_change_is_not_merged(appliance: Appliance, project: Path) -> None:
+    ada, grace = appliance.client(appliance.key("ada")), appliance.client(appliance.key("grace", "approver"))
+    task = ada.post("/v1/tasks", {"repository": str(project), "instruction": INSTRUCTION})
+    events_until(ada, task["id"], "task.waiting")
+    assert grace.post(f"/v1/tasks/{task['id']}/reject", {"reason": "not now"})["reason"] == "not now"
+    with pytest.raises(ApplianceError, match="only a waiting task"):
+        grace.post(f"/v1/tasks/{task['id']}/approve")
+    mirror = next((appliance.folder / "data/repositories").glob("*.git"))
+    assert git(mirror, "rev-list", "--count", "main") == "1"
+
+
+def test_policy_refuses_before_anything_is_spent(appliance: Appliance, project: Path) -> None:
+    ada = appliance.client(appliance.key("ada"))
+    body = {"repository": str(project), "instruction": "Change the checks", "files": ["tests/conftest.py"]}
+    task = ada.post("/v1/tasks", body)
+    refused = events_until(ada, task["id"], "task.refused")[-1]
+    assert "it decides how code is checked" in refused["data"]["reason"]
+    assert ada.get(f"/v1/tasks/{task['id']}")["attempts"] == 0
+
+
+def test_a_task_that_no_tier_can_do_ends_with_its_last_finding(appliance: Appliance, project: Path) -> None:
+    ada = appliance.client(appliance.key("ada"))
+    impossible = {
+        "tests/test_more.py": "from textkit.words import whisper\n\ndef test_it():\n    assert whisper('A') == 'b'\n"
+    }
+    body = {"repository": str(project), "instruction": INSTRUCTION, "files": ["textkit/words.py"], "tests": impossible}
+    failed = events_until(ada, ada.post("/v1/tasks", body)["id"], "task.failed")[-1]["data"]
+    assert "strongest tier" in failed["reason"]
+    assert "tests/test_more.py::test_it" in failed["reason"]
