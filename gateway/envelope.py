@@ -9,7 +9,7 @@ import asyncio
 import logging
 import time
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -19,6 +19,8 @@ from gateway.telemetry import Telemetry
 from inference.protocol import new_request_id
 
 log = logging.getLogger(__name__)
+# How many times the longest body is read before the connection is given up.
+_PATIENCE = 16
 
 
 class Envelope:
@@ -41,7 +43,7 @@ class Envelope:
         scope.setdefault("state", {})["request_id"] = request_id
         started, answer = time.monotonic(), _Answer(send, request_id)
         try:
-            whole_body = await self._read_body(scope, receive)
+            whole_body = await self._read_body(receive)
             await self._app(scope, whole_body, answer.send)
         except (BodyTooLarge, BodyTooSlow) as error:
             await _respond(http_error(error) or Response(status_code=500), scope, receive, answer)
@@ -52,24 +54,31 @@ class Envelope:
         finally:
             self._account(scope, answer.status, time.monotonic() - started)
 
-    async def _read_body(self, scope: Scope, receive: Receive) -> Receive:
+    async def _read_body(self, receive: Receive) -> Receive:
         """The body, whole and bounded, so that nothing behind this layer can be flooded or starved."""
-        announced = Headers(scope=scope).get("content-length", "0")
-        if announced.isdigit() and int(announced) > self._max_body_bytes:
-            raise BodyTooLarge(f"The request's body may have at most {self._max_body_bytes} bytes.")
-        pieces: list[bytes] = []
         try:
             async with asyncio.timeout(self._body_timeout_seconds):
-                while (message := await receive())["type"] == "http.request":
-                    pieces.append(message.get("body", b""))
-                    if sum(map(len, pieces)) > self._max_body_bytes:
-                        raise BodyTooLarge(f"The request's body may have at most {self._max_body_bytes} bytes.")
-                    if not message.get("more_body"):
-                        break
+                body, gone = await self._received(receive)
         except TimeoutError:
             waited = self._body_timeout_seconds
             raise BodyTooSlow(f"The request's body did not arrive within {waited:.0f} seconds.") from None
-        return _replay(b"".join(pieces), receive, gone=message["type"] == "http.disconnect")
+        if len(body) > self._max_body_bytes:
+            raise BodyTooLarge(f"The request's body may have at most {self._max_body_bytes} bytes.")
+        return _replay(body, receive, gone=gone)
+
+    async def _received(self, receive: Receive) -> tuple[bytes, bool]:
+        """The body and whether the client left. Of one that is too long only the beginning is kept, and some of the
+        rest is read: clients that are still writing when they are answered do not see the answer.
+        """
+        kept, seen = bytearray(), 0
+        while (message := await receive())["type"] == "http.request":
+            piece: bytes = message.get("body", b"")
+            seen += len(piece)
+            if len(kept) <= self._max_body_bytes:
+                kept += piece
+            if not message.get("more_body") or seen > self._max_body_bytes * _PATIENCE:
+                return bytes(kept), False
+        return bytes(kept), True
 
     def _account(self, scope: Scope, status: int, seconds: float) -> None:
         request = Request(scope)

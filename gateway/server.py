@@ -20,6 +20,7 @@ async def serve(config: Config, settings: Settings, announce: Callable[[str], No
     async with opened_appliance(config, settings) as appliance:
         first_key = await appliance.first_key()
         resumed = await appliance.tasks.resume()
+        listening.listen()  # before the address is told, so that nobody who hears it is refused
         url = f"http://{settings.host}:{listening.getsockname()[1]}"
         announce(f"Bailey listens on {url}/v1")
         if first_key:

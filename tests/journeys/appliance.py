@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import signal
 import subprocess
 import sys
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from gateway.client import Client
+from ledger.protocol import Entry, Verification
+from ledger.sql_ledger import SqlLedger, open_ledger
+
+T = TypeVar("T")
 
 ROOT = Path(__file__).parents[2]
 
@@ -35,6 +42,14 @@ models:
     price: {input_usd_per_million: 10, output_usd_per_million: 20}
     replies:
       - {text: "```python\\ndef whisper(text):\\n    return text.lower()\\n```"}
+  - name: slow
+    engine: scripted
+    tier: draft
+    context_tokens: 4000
+    price: {input_usd_per_million: 1, output_usd_per_million: 2}
+    delay_seconds: 0.2
+    replies:
+      - {text: "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen"}
 routes:
   - {name: auto, models: [small, strong]}
 tenants:
@@ -49,6 +64,7 @@ class Appliance:
 
     folder: Path
     config: str = SCRIPTED
+    keys: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[str] | None = None
     url: str = ""
     announced: list[str] = field(default_factory=list)
@@ -116,6 +132,28 @@ class Appliance:
         assert made.returncode == 0, made.stderr
         return made.stdout.strip()
 
-    def client(self, key: str) -> Client:
-        self.clients.append(Client(self.url, key))
+    def client(self, actor: str) -> Client:
+        self.clients.append(Client(self.url, self.keys[actor]))
         return self.clients[-1]
+
+    def entries(self, stream: str, key: str | None = None) -> list[Entry]:
+        """Entries of the ledger, read beside the running appliance."""
+        found = self._ledger(lambda ledger: ledger.read(stream=stream))
+        return [entry for entry in found if key is None or entry.key == key]
+
+    def calls_of(self, task_id: str) -> list[Entry]:
+        """The model calls of a task."""
+        return [entry for entry in self.entries("calls") if str(entry.key).startswith(f"call/{task_id}.")]
+
+    def verification(self) -> Verification:
+        return self._ledger(lambda ledger: ledger.verify())
+
+    def _ledger(self, ask: Callable[[SqlLedger], Awaitable[T]]) -> T:
+        async def work() -> T:
+            ledger = await open_ledger(f"sqlite:///{self.folder}/data/ledger.db")
+            try:
+                return await ask(ledger)
+            finally:
+                await ledger.close()
+
+        return asyncio.run(work())

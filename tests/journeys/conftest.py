@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.codegen.conftest import commit_files, git
-from tests.journeys.appliance import Appliance
+from tests.journeys.appliance import SCRIPTED, Appliance
 
 PROJECT = {
     "textkit/__init__.py": "",
@@ -21,14 +22,35 @@ PROJECT = {
 }
 
 
-@pytest.fixture
-def appliance(tmp_path: Path) -> Iterator[Appliance]:
-    """A running appliance with scripted models."""
-    folder = tmp_path / "appliance"
-    folder.mkdir()
-    running = Appliance(folder).start()
+@pytest.fixture(scope="session")
+def people(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+    """A data folder in which ada (developer) and grace (approver) have keys, and the keys."""
+    folder = tmp_path_factory.mktemp("people")
+    (folder / "models.yaml").write_text(SCRIPTED)
+    nobody_runs = Appliance(folder)
+    return folder / "data", {"ada": nobody_runs.key("ada"), "grace": nobody_runs.key("grace", "approver")}
+
+
+@pytest.fixture(scope="module")
+def shared_appliance(
+    people: tuple[Path, dict[str, str]], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Appliance]:
+    """One appliance with scripted models for all tests of a module."""
+    running = _with_people(tmp_path_factory.mktemp("appliance"), people).start()
     yield running
     running.stop()
+
+
+@pytest.fixture
+def appliance(shared_appliance: Appliance) -> Appliance:
+    """The module's appliance, running."""
+    return shared_appliance if shared_appliance.process else shared_appliance.start()
+
+
+def _with_people(folder: Path, people: tuple[Path, dict[str, str]]) -> Appliance:
+    data, keys = people
+    shutil.copytree(data, folder / "data")
+    return Appliance(folder, keys=keys)
 
 
 @pytest.fixture
@@ -37,5 +59,6 @@ def project(tmp_path: Path) -> Path:
     folder = tmp_path / "project"
     folder.mkdir()
     git(folder, "init", "--quiet", "--initial-branch", "main")
-    commit_files(folder, PROJECT, "Begin")
+    # A note that no other project has: evidence is cached by content, and each test is to earn its own.
+    commit_files(folder, {**PROJECT, "NOTES.md": f"{tmp_path}\n"}, "Begin")
     return folder

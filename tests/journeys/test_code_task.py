@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from codegen.repository import Repository
 from gateway.client import ApplianceError
 from tests.codegen.conftest import git
 from tests.codegen.test_repository import everything_in
@@ -26,12 +26,16 @@ def events_until(client: Any, task_id: str, last: str) -> list[dict[str, Any]]:
     raise AssertionError(f"{last} never came: {seen[-1]}")
 
 
+def mirror_of(appliance: Appliance, project: Path) -> Path:
+    return Repository(project, appliance.folder / "data/repositories").git.directory
+
+
 def step(events: list[dict[str, Any]], name: str) -> dict[str, Any]:
     return next(e["data"] for e in events if e["type"] == "step.finished" and e["data"]["step"] == name)
 
 
 def test_from_instruction_to_merge_and_back(appliance: Appliance, project: Path) -> None:
-    ada, grace = appliance.client(appliance.key("ada")), appliance.client(appliance.key("grace", "approver"))
+    ada, grace = appliance.client("ada"), appliance.client("grace")
     untouched = everything_in(project)
     task = ada.post("/v1/tasks", {"repository": str(project), "instruction": INSTRUCTION})
     events = events_until(ada, task["id"], "task.waiting")
@@ -58,7 +62,8 @@ def test_from_instruction_to_merge_and_back(appliance: Appliance, project: Path)
     # The requester's approval does not count, a developer's key may not approve, a second person's does.
     with pytest.raises(ApplianceError, match="needs the role approver"):
         ada.post(f"/v1/tasks/{task['id']}/approve")
-    own = appliance.client(appliance.key("ada", "approver"))
+    appliance.keys["ada as approver"] = appliance.key("ada", "approver")
+    own = appliance.client("ada as approver")
     with pytest.raises(ApplianceError, match="somebody else must approve"):
         own.post(f"/v1/tasks/{task['id']}/approve")
     grace.post(f"/v1/tasks/{task['id']}/approve")
@@ -74,10 +79,7 @@ def test_from_instruction_to_merge_and_back(appliance: Appliance, project: Path)
 
     # The chain holds, and the task's cost is what its calls cost.
     assert appliance.bailey("ledger", "verify").returncode == 0
-    shown = appliance.bailey("ledger", "show", "--stream", "calls", "--json", "--last", "1000").stdout
-    calls = [json.loads(line) for line in shown.splitlines()]
-    of_task = [call for call in calls if call["key"].startswith(f"call/{task['id']}.")]
-    assert sum(Decimal(call["cost_usd"]) for call in of_task) == Decimal(merge["cost_usd"]) > 0
+    assert sum(call.cost_usd for call in appliance.calls_of(task["id"])) == Decimal(merge["cost_usd"]) > 0
 
     # Rolled back by a recorded revert.
     assert grace.post(f"/v1/tasks/{task['id']}/rollback")["status"] == "rolled_back"
@@ -88,18 +90,17 @@ def test_from_instruction_to_merge_and_back(appliance: Appliance, project: Path)
 
 
 def test_a_rejected_change_is_not_merged(appliance: Appliance, project: Path) -> None:
-    ada, grace = appliance.client(appliance.key("ada")), appliance.client(appliance.key("grace", "approver"))
+    ada, grace = appliance.client("ada"), appliance.client("grace")
     task = ada.post("/v1/tasks", {"repository": str(project), "instruction": INSTRUCTION})
     events_until(ada, task["id"], "task.waiting")
     assert grace.post(f"/v1/tasks/{task['id']}/reject", {"reason": "not now"})["reason"] == "not now"
     with pytest.raises(ApplianceError, match="only a waiting task"):
         grace.post(f"/v1/tasks/{task['id']}/approve")
-    mirror = next((appliance.folder / "data/repositories").glob("*.git"))
-    assert git(mirror, "rev-list", "--count", "main") == "1"
+    assert git(mirror_of(appliance, project), "rev-list", "--count", "main") == "1"
 
 
 def test_policy_refuses_before_anything_is_spent(appliance: Appliance, project: Path) -> None:
-    ada = appliance.client(appliance.key("ada"))
+    ada = appliance.client("ada")
     body = {"repository": str(project), "instruction": "Change the checks", "files": ["tests/conftest.py"]}
     task = ada.post("/v1/tasks", body)
     refused = events_until(ada, task["id"], "task.refused")[-1]
@@ -108,7 +109,7 @@ def test_policy_refuses_before_anything_is_spent(appliance: Appliance, project: 
 
 
 def test_a_task_that_no_tier_can_do_ends_with_its_last_finding(appliance: Appliance, project: Path) -> None:
-    ada = appliance.client(appliance.key("ada"))
+    ada = appliance.client("ada")
     impossible = {
         "tests/test_more.py": "from textkit.words import whisper\n\ndef test_it():\n    assert whisper('A') == 'b'\n"
     }
