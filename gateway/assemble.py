@@ -123,9 +123,7 @@ async def opened_appliance(config: Config, settings: Settings) -> AsyncGenerator
         stack.enter_context(_only_one(settings.data / "lock"))
         await ledger.lapse(started)
         telemetry = Telemetry()
-        sandbox = _sandbox(config, settings)
-        stack.push_async_callback(sandbox.close)
-        await sandbox.check()
+        sandbox = await stack.enter_async_context(opened_sandbox(config, settings))
         engine = MeteredEngine(await _router(config, settings, ledger, stack), telemetry)
         indexes = _Indexes(config, settings, engine)
         stack.push_async_callback(indexes.close)
@@ -220,11 +218,13 @@ def _only_one(path: Path) -> Iterator[None]:
         yield
 
 
-async def check_host(config: Config, settings: Settings) -> None:
-    """Prove that this machine can isolate generated code. Raises `SandboxUnavailable` or `StartProblem`."""
+@asynccontextmanager
+async def opened_sandbox(config: Config, settings: Settings) -> AsyncGenerator[Sandbox, None]:
+    """The sandbox, proven on this machine. Raises `SandboxUnavailable` or `StartProblem`."""
     sandbox = _sandbox(config, settings)
     try:
         await sandbox.check()
+        yield sandbox
     finally:
         await sandbox.close()
 

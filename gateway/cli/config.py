@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from gateway.config import Config
 
 from gateway.cli.output import out
 from gateway.settings import Settings
@@ -26,11 +29,16 @@ def check(
     settings = Settings()
     config = load_config(path or settings.config)
     if host:
-        from gateway.assemble import check_host
-
-        asyncio.run(check_host(config, settings))
+        asyncio.run(_check_host(config, settings))
         out.print("This machine can run generated code in isolation.")
     out.print(f"{path or settings.config} is valid: {len(config.models)} models, {len(config.routes)} routes.")
+
+
+async def _check_host(config: Config, settings: Settings) -> None:
+    from gateway.assemble import opened_sandbox
+
+    async with opened_sandbox(config, settings):
+        pass
 
 
 @app.command()

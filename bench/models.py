@@ -1,0 +1,174 @@
+"""pass@1 of the bundled models and of their cascade on the held-out tasks, with cost at the declared prices.
+
+Greedy answers, each run against its task's own tests in the sandbox. The tests are split in two: the
+cascade's verifier sees the first half, and an answer counts as right only if it passes both.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+from rich.progress import track
+
+from bench.report import ROOT, Row, keep, put_into
+from codegen import prompts
+from codegen.edit import MalformedAnswer, Target, patch_from_answer
+from gateway.assemble import opened_engine, opened_sandbox
+from gateway.config import load_config
+from gateway.settings import Settings
+from inference.collect import complete
+from inference.protocol import Caller, ChatRequest, Engine, Sampling
+from sandbox.protocol import Command, Sandbox
+
+WEAK, STRONG = "pico-coder", "nano-coder"
+_CONCURRENCY = 4
+_VISIBLE_RED, _HIDDEN_RED = 10, 11
+_JUDGE = f"""
+import sys
+for name, code in (("visible", {_VISIBLE_RED}), ("hidden", {_HIDDEN_RED})):
+    try:
+        __import__(name)
+    except BaseException:
+        sys.exit(code)
+"""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One held-out task; `tests` are assert statements."""
+
+    id: str
+    family: str
+    instruction: str
+    tests: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a model's answer came to: `accepted` by the visible tests, `right` by all of them."""
+
+    accepted: bool
+    right: bool
+    cost_usd: Decimal
+
+
+def held_out() -> list[Task]:
+    """The tasks of training/heldout.jsonl."""
+    lines = (ROOT / "training" / "heldout.jsonl").read_text().splitlines()
+    raw = [json.loads(line) for line in lines]
+    return [Task(item["id"], item["family"], item["instruction"], tuple(item["tests"])) for item in raw]
+
+
+async def answer(engine: Engine, sandbox: Sandbox, model: str, task: Task) -> Answer:
+    """Ask once, greedily, and run what came."""
+    request = ChatRequest(
+        model=model,
+        messages=prompts.draft(task.instruction),
+        sampling=Sampling(temperature=0.0, max_tokens=400),
+        caller=Caller("default", "bench", "internal"),
+    )
+    completion = await complete(engine, request)
+    cost = completion.usage.cost_usd
+    try:
+        code = patch_from_answer(completion.text, Target(("solution.py",), {})).changes["solution.py"] or ""
+    except MalformedAnswer:
+        return Answer(False, False, cost)
+    files = {
+        "solution.py": code,
+        "visible.py": "from solution import *\n" + "\n".join(task.tests[::2]),
+        "hidden.py": "from solution import *\n" + "\n".join(task.tests[1::2]),
+        "judge.py": _JUDGE,
+    }
+    contents = {name: text.encode() for name, text in files.items()}
+    result = await sandbox.run(Command(("python", "judge.py"), files=contents))
+    ended = result.outcome == "exited"
+    return Answer(ended and result.exit_code in {0, _HIDDEN_RED}, result.ok, cost)
+
+
+async def answers(engine: Engine, sandbox: Sandbox, model: str, tasks: Sequence[Task]) -> list[Answer]:
+    """All tasks, a few at a time, in order."""
+    found: dict[int, Answer] = {}
+    queue = iter(track(list(enumerate(tasks)), description=model))
+
+    async def worker() -> None:
+        for number, task in queue:
+            found[number] = await answer(engine, sandbox, model, task)
+
+    await asyncio.gather(*(worker() for _ in range(_CONCURRENCY)))
+    return [found[number] for number in range(len(tasks))]
+
+
+def cascade(weak: Answer, strong: Answer) -> Answer:
+    """Draft on the weak tier; when its visible tests are red, ask the strong one; both are paid for."""
+    if weak.accepted:
+        return weak
+    return Answer(strong.accepted, strong.right, weak.cost_usd + strong.cost_usd)
+
+
+def share(found: Sequence[Answer]) -> float:
+    """pass@1."""
+    return round(sum(item.right for item in found) / len(found), 4)
+
+
+def usd_per_thousand(found: Sequence[Answer]) -> float:
+    """Dollars for a thousand tasks."""
+    return float(1000 * sum(item.cost_usd for item in found) / len(found))
+
+
+async def measure() -> list[Row]:
+    """Ask both models everything; compare the cascade with always asking the strong one."""
+    tasks = held_out()
+    with tempfile.TemporaryDirectory(prefix="bailey-bench-") as data:
+        settings = Settings(config=ROOT / "models.yaml", data=Path(data), sandbox_site=ROOT / ".sandbox-site")
+        config = load_config(settings.config)
+        async with opened_engine(config, settings) as engine, opened_sandbox(config, settings) as sandbox:
+            weak = await answers(engine, sandbox, WEAK, tasks)
+            strong = await answers(engine, sandbox, STRONG, tasks)
+    both = [cascade(*pair) for pair in zip(weak, strong, strict=True)]
+    rows = rows_of(weak, strong, both)
+    keep("models", rows, {"tasks": len(tasks), "families": len({task.family for task in tasks})})
+    put_into(ROOT / "README.md", "bench models", readme_table(weak, strong, both))
+    return rows
+
+
+def rows_of(weak: Sequence[Answer], strong: Sequence[Answer], both: Sequence[Answer]) -> list[Row]:
+    """The comparison; the bars are the recipe's aims and the cascade's reason to exist."""
+    weak_share, strong_share, both_share = share(weak), share(strong), share(both)
+    return [
+        Row(f"pass@1 {WEAK}", weak_share, None, "0.3 to 0.7", 0.3 <= weak_share <= 0.7),
+        Row(f"pass@1 {STRONG}", strong_share, None, "at least 0.85", strong_share >= 0.85),
+        Row(
+            f"pass@1 cascade, beside {STRONG} alone",
+            both_share,
+            strong_share,
+            "at least 1.0",
+            both_share >= strong_share,
+        ),
+        Row(f"USD per 1,000 tasks, cascade beside {STRONG} alone", usd_per_thousand(both), usd_per_thousand(strong)),
+        Row("wrong among the answers that the cascade accepts", wrong_share(both), None),
+    ]
+
+
+def wrong_share(found: Sequence[Answer]) -> float:
+    """Of the accepted answers, those that fail the tests the verifier did not see."""
+    accepted = [item for item in found if item.accepted]
+    return round(sum(not item.right for item in accepted) / max(1, len(accepted)), 4)
+
+
+def readme_table(weak: Sequence[Answer], strong: Sequence[Answer], both: Sequence[Answer]) -> list[str]:
+    """The README's table."""
+    columns = {f"`{WEAK}`": weak, f"`{STRONG}`": strong, "cascade of the two": both}
+    lines = [
+        "| held-out tasks: " + str(len(weak)) + " | pass@1 | accepted but wrong | USD per 1,000 tasks |",
+        "|---|---|---|---|",
+    ]
+    return lines + [
+        f"| {name} | {share(found):.3f} | {wrong_share(found):.3f} | {usd_per_thousand(found):.4f} |"
+        for name, found in columns.items()),
+    ]
