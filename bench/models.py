@@ -164,11 +164,9 @@ def wrong_share(found: Sequence[Answer]) -> float:
 def readme_table(weak: Sequence[Answer], strong: Sequence[Answer], both: Sequence[Answer]) -> list[str]:
     """The README's table."""
     columns = {f"`{WEAK}`": weak, f"`{STRONG}`": strong, "cascade of the two": both}
-    lines = [
-        "| held-out tasks: " + str(len(weak)) + " | pass@1 | accepted but wrong | USD per 1,000 tasks |",
-        "|---|---|---|---|",
-    ]
-    return lines + [
+    head = f"| {len(weak)} held-out tasks | pass@1 | accepted but wrong | USD per 1,000 tasks |"
+    body = [
         f"| {name} | {share(found):.3f} | {wrong_share(found):.3f} | {usd_per_thousand(found):.4f} |"
-        for name, found in columns.items()),
+        for name, found in columns.items()
     ]
+    return [head, "|---|---|---|---|", *body]

@@ -20,7 +20,7 @@ Outcome = Literal[
     "output_limit",
     "disk_limit",
     "policy_violation",  # killed by the system call policy
-    "cancelled",
+    "cancelled",  # by `close`; a cancelled `run` raises instead
 ]
 
 
@@ -46,7 +46,7 @@ class SandboxOverloaded(SandboxError):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one command may use. `output_bytes` holds for stdout and stderr each; `disk_mib` for the workspace."""
+    """What one command may use. `output_bytes` holds for stdout and stderr each; `disk_mib` for the workspace and /tmp, each."""
 
     wall_seconds: float = 30.0
     cpu_seconds: float = 30.0
@@ -122,7 +122,10 @@ class Sandbox(Protocol):
         ...
 
     def environment_digest(self, profile: str) -> str:
-        """SHA-256 (hex) of what a run in `profile` depends on: profile, policy, nsjail, interpreter, tools."""
+        """SHA-256 (hex) of what a run in `profile` depends on: profile, policy, nsjail, interpreter, tools.
+
+        Raises `SandboxUnavailable` before the host was proven by a first `check` or `run`.
+        """
         ...
 
     async def check(self) -> None:

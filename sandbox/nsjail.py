@@ -1,0 +1,155 @@
+"""`Sandbox` by nsjail: proves the host once, then runs commands in a bounded number of slots.
+
+The isolation is in `profiles/`, one run in `run.py`. This class owns what outlives a run: the slots, the
+launcher's thread and what is known about the host. It is neither a server nor a pool. `gateway` builds it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from sandbox.collect import Caps, compile_globs
+from sandbox.host import Host
+from sandbox.profile import Profile, load, profile_names
+from sandbox.protocol import Command, InvalidCommand, Result, SandboxError, SandboxOverloaded, SandboxUnavailable
+from sandbox.prove import PROBE, demand_isolated, environment_digests, prove
+from sandbox.run import Order, Run
+from sandbox.spec import LimitsSpec, SandboxSpec
+from sandbox.threads import finish, settle
+from sandbox.workspace import check_names
+
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_MAX_COMMAND_LINE_BYTES = 1 << 17
+_MIB = 1 << 20
+
+
+class NsjailSandbox:
+    """Runs commands in nsjail.
+
+    `python` is the interpreter for generated code unless `spec.interpreter` names another, `site` a folder
+    of importable tools made by `pip install --target`, `control_groups` the place where cgroups are mounted.
+    """
+
+    def __init__(
+        self, spec: SandboxSpec, *, python: Path, site: Path, control_groups: Path = Path("/sys/fs/cgroup")
+    ) -> None:
+        self._spec = spec
+        self._python = spec.interpreter or python
+        self._site = site
+        self._control_groups = control_groups
+        overrides = {name: spec.profiles.get(name, LimitsSpec()).model_dump() for name in profile_names()}
+        self._profiles = {name: load(name, overrides[name]) for name in overrides}
+        self._slots: asyncio.LifoQueue[int] = asyncio.LifoQueue()
+        for slot in reversed(range(spec.slots)):
+            self._slots.put_nowait(slot)
+        self._runs: dict[asyncio.Task[Result], Run] = {}
+        self._host: Host | None = None
+        self._digests: dict[str, str] = {}
+        self._proving = asyncio.Lock()
+        self._closed = False
+
+    async def run(self, command: Command) -> Result:
+        """Run one command; see `Sandbox.run`."""
+        profile = self._profile(command.profile)
+        limits = profile.effective(command.limits)
+        _check(command, profile)
+        host = await self._proven_host()
+        async with self._slot() as slot:
+            self._demand_open()
+            caps = Caps(self._spec.collect_files, self._spec.collect_mib * _MIB)
+            digest = self._digests[profile.name]
+            return await self._run(Run(host, Order(command, profile, limits, caps, digest, slot)))
+
+    def environment_digest(self, profile: str) -> str:
+        """See `Sandbox.environment_digest`. Raises `SandboxUnavailable` before the first check or run."""
+        name = self._profile(profile).name
+        if name not in self._digests:
+            raise SandboxUnavailable("The environment is known once the host is proven; call `check` first.")
+        return self._digests[name]
+
+    async def check(self) -> None:
+        """See `Sandbox.check`."""
+        result = await self.run(PROBE)
+        demand_isolated(result.stdout, result.stderr)
+
+    async def close(self) -> None:
+        """See `Sandbox.close`; what runs ends with the outcome `cancelled`."""
+        self._closed = True
+        for run in self._runs.values():
+            run.stop("cancelled")
+        for task in list(self._runs):
+            await settle(task)
+        async with self._proving:
+            if self._host is not None:
+                self._host.launcher.close()
+                self._host = None
+
+    def _profile(self, name: str) -> Profile:
+        if name not in self._profiles:
+            raise InvalidCommand(f"There is no sandbox profile {name!r}; known are {', '.join(self._profiles)}.")
+        return self._profiles[name]
+
+    def _demand_open(self) -> None:
+        if self._closed:
+            raise SandboxError("The sandbox is closed.")
+
+    async def _proven_host(self) -> Host:
+        async with self._proving:
+            self._demand_open()
+            if self._host is None:
+                profile = self._profiles[PROBE.profile]
+                host = await prove(self._spec, self._python, self._site, self._control_groups, profile)
+                self._digests = await finish(lambda: environment_digests(host, self._site, self._profiles.values()))
+                self._host = host
+            return self._host
+
+    @asynccontextmanager
+    async def _slot(self) -> AsyncIterator[int]:
+        try:
+            async with asyncio.timeout(self._spec.wait_timeout_seconds):
+                slot = await self._slots.get()
+        except TimeoutError:
+            raise SandboxOverloaded(
+                f"All {self._spec.slots} sandbox slots were busy for {self._spec.wait_timeout_seconds:g} s; "
+                "try again, or raise sandbox.slots."
+            ) from None
+        try:
+            yield slot
+        finally:
+            self._slots.put_nowait(slot)
+
+    async def _run(self, run: Run) -> Result:
+        task = asyncio.create_task(run.execute())
+        self._runs[task] = run
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            run.stop("cancelled")
+            await settle(task)
+            raise
+        except OSError as error:
+            raise SandboxError(f"The host failed while it ran a command: {error}.") from error
+        finally:
+            del self._runs[task]
+
+
+def _check(command: Command, profile: Profile) -> None:
+    """Refuse, before anything starts, what cannot be run."""
+    if not command.argv or not all(command.argv) or any("\0" in word for word in command.argv):
+        raise InvalidCommand("argv needs a program and no empty or NUL-containing words.")
+    if sum(len(word.encode("utf-8", "surrogateescape")) for word in command.argv) > _MAX_COMMAND_LINE_BYTES:
+        raise InvalidCommand(
+            f"argv is longer than {_MAX_COMMAND_LINE_BYTES} bytes; pass the rest as a file or on stdin."
+        )
+    fixed = profile.environment()
+    for name, value in command.environment.items():
+        if not _VARIABLE.match(name) or "\0" in value:
+            raise InvalidCommand(f"The environment variable {name!r} has no valid name or a NUL in its value.")
+        if name in fixed or name.startswith("LD_"):
+            raise InvalidCommand(f"The environment variable {name!r} is fixed by profile {profile.name!r}.")
+    compile_globs(command.collect)
+    check_names(command.files)

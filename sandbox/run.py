@@ -1,0 +1,217 @@
+"""One command from its files in to its files out: fill, open the gate, watch, kill, count, judge, collect.
+
+`nsjail.py` decides when and in which slot; `jail.py` holds the process. Whatever happens, nothing of the
+run is left behind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from sandbox.cgroup import Group
+from sandbox.collect import Caps, Collection, collect, compile_globs
+from sandbox.host import Host
+from sandbox.jail import Jail
+from sandbox.kernel import file_system_identity
+from sandbox.processes import Usage, usage
+from sandbox.profile import WORKSPACE, WRITABLE_PLACES, Profile
+from sandbox.protocol import Command, InvalidCommand, Limits, Outcome, Result, SandboxError
+from sandbox.threads import finish
+from sandbox.verdict import Observation, judge, read_ending
+from sandbox.workspace import Workspace, check_names, tree_names
+
+_LOOK_SECONDS = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A command that has been checked, with its place: what `Run` needs to know."""
+
+    command: Command
+    profile: Profile
+    limits: Limits
+    caps: Caps
+    digest: str
+    slot: int
+
+
+class Run:
+    """The run of one order; `stop` may be called at any time."""
+
+    def __init__(self, host: Host, order: Order) -> None:
+        self._host = host
+        self._order = order
+        self._jail = Jail(host.command, order.limits.output_bytes)
+        self._jail.on_excess = lambda: self.stop("output_limit")
+        self._group: Group | None = None
+        self._folders: dict[str, int] = {}
+        self._stopped: Outcome | None = None
+        self._most = Usage(0.0, 0.0)
+
+    def stop(self, reason: Outcome) -> None:
+        """Kill the jail; the first reason is kept."""
+        self._stopped = self._stopped or reason
+        self._jail.kill()
+
+    async def execute(self) -> Result:
+        """Run to the end. Raises `InvalidCommand` for files or programs that cannot be, `SandboxError` for the host."""
+        began = time.monotonic()
+        async with self._standing_jail():
+            with contextlib.ExitStack() as held:
+                self._hold_folders(held)
+                await finish(self._fill)
+                before = await finish(self._look)
+                started = time.monotonic()
+                self._jail.go(self._order.command.stdin)
+                await self._watch(before)
+                self._demand_program()
+                stock = await finish(lambda: self._take_stock(before))
+        return self._result(stock, started - began, self._jail.ended_at - started)
+
+    @contextlib.asynccontextmanager
+    async def _standing_jail(self) -> AsyncIterator[None]:
+        """A jail that stands at its gate, in its control group; nothing is left of either afterwards."""
+        order = self._order
+        config = self._host.render(order.profile, order.limits, order.command, order.slot)
+        try:
+            self._group = await finish(lambda: self._host.group(order.limits))
+            await self._jail.start(self._host.launcher, config, order.command.argv)
+            # The first move into a group waits for a grace period of the kernel; nsjail starts meanwhile.
+            joining = finish(lambda: self._join([self._jail.pid]))
+            failures = await asyncio.gather(self._jail.wait_ready(), joining, return_exceptions=True)
+            if self._stopped is not None:
+                raise SandboxError("The sandbox was closed before the command started.")
+            for failure in filter(None, failures):
+                raise failure
+            await finish(lambda: self._join(self._jail.processes()))
+            yield
+        finally:
+            await self._jail.close()
+            if self._group is not None:
+                await finish(self._group.remove)
+
+    def _join(self, pids: list[int]) -> None:
+        if self._group is not None:
+            for pid in pids:
+                with contextlib.suppress(ProcessLookupError):  # a dead process is found out elsewhere
+                    self._group.join(pid)
+
+    def _hold_folders(self, held: contextlib.ExitStack) -> None:
+        """Open the jail's writable places: file systems in memory that live as long as they are held here."""
+        for place in WRITABLE_PLACES:
+            self._folders[place] = self._jail.open_folder(place)
+            held.callback(os.close, self._folders[place])
+
+    def _fill(self) -> None:
+        command = self._order.command
+        names = tree_names(command.tree) if command.tree is not None else []
+        check_names({*names, *command.files})
+        workspace = Workspace(self._folders[WORKSPACE], *self._host.owner(self._order.slot))
+        workspace.fill(command.tree, names, command.files)
+
+    async def _watch(self, before: Usage) -> None:
+        """Wait for the end, and bring it about at a limit. The clock on the wall is exact, the rest is sampled."""
+        limits = self._order.limits
+        timer = asyncio.get_running_loop().call_later(limits.wall_seconds, self.stop, "timeout")
+        ended = asyncio.create_task(self._jail.wait_ended())
+        try:
+            while not (await asyncio.wait((ended,), timeout=_LOOK_SECONDS))[0]:
+                now = await finish(self._look)
+                self._most = Usage(now.cpu_seconds, max(now.memory_mib, self._most.memory_mib))
+                if now.memory_mib > limits.memory_mib:
+                    self.stop("out_of_memory")
+                if now.cpu_seconds - before.cpu_seconds >= limits.cpu_seconds:
+                    self.stop("cpu_limit")
+        finally:
+            timer.cancel()
+            ended.cancel()
+
+    def _look(self) -> Usage:
+        if self._group is not None:
+            return Usage(self._group.cpu_seconds(), 0.0)  # the group itself holds the memory limit
+        if self._jail.ended_at:
+            return self._most  # its process number may be somebody else's by now
+        files_mib = sum(_used_mib(folder) for folder in self._folders.values())
+        return usage(self._jail.init_pid, files_mib, self._order.limits.memory_mib)
+
+    def _demand_program(self) -> None:
+        if self._jail.program_absent:
+            command = self._order.command
+            raise InvalidCommand(f"There is no program {command.argv[0]!r} in the sandbox profile {command.profile!r}.")
+
+    def _take_stock(self, before: Usage) -> _Stock:
+        disk_full = any(_is_full(folder) for folder in self._folders.values())
+        files = self._collect()
+        if self._group is None:
+            # What was killed with the jail is in no parent's account: the last look knows more then.
+            cpu = max(self._jail.cpu_seconds, self._most.cpu_seconds) - before.cpu_seconds
+            return _Stock(max(0.0, cpu), self._most.memory_mib or None, 0, disk_full, files)
+        cpu = self._group.cpu_seconds() - before.cpu_seconds
+        return _Stock(cpu, self._group.memory_peak_mib(), self._group.oom_kills(), disk_full, files)
+
+    def _collect(self) -> Collection:
+        if not self._order.command.collect:
+            return Collection()
+        with file_system_identity(*self._host.owner(self._order.slot)):
+            wanted = compile_globs(self._order.command.collect)
+            return collect(self._folders[WORKSPACE], wanted, self._order.caps)
+
+    def _result(self, stock: _Stock, setup_seconds: float, wall_seconds: float) -> Result:
+        jail = self._jail
+        seen = Observation(
+            ending=read_ending(bytes(jail.log.head), jail.report.tail),
+            stopped=self._stopped,
+            most_output_bytes=max(jail.stdout.total, jail.stderr.total),
+            oom_kills=stock.oom_kills,
+            cpu_seconds=stock.cpu_seconds,
+            disk_full=stock.disk_full,
+            backstop=b"run time >= time limit" in jail.log.head,
+        )
+        return Result(
+            outcome=judge(seen, self._order.limits),
+            exit_code=seen.ending.exit_code,
+            signal=seen.ending.signal,
+            stdout=bytes(jail.stdout.head),
+            stderr=bytes(jail.stderr.head),
+            stdout_bytes=jail.stdout.total,
+            stderr_bytes=jail.stderr.total,
+            wall_seconds=wall_seconds,
+            cpu_seconds=stock.cpu_seconds,
+            memory_peak_mib=stock.memory_peak_mib,
+            environment_digest=self._order.digest,
+            files=stock.collection.files,
+            rejected=tuple(stock.collection.rejected),
+            facts={
+                "tier": self._host.tier,
+                "setup_seconds": round(setup_seconds, 4),
+                "stopped_by_supervisor": seen.stopped or "",
+                "jail_killed": seen.ending.torn_down,
+                "oom_kills": seen.oom_kills,
+                "disk_full": seen.disk_full,
+                "backstop": seen.backstop,
+            },
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Stock:
+    cpu_seconds: float
+    memory_peak_mib: float | None
+    oom_kills: int
+    disk_full: bool
+    collection: Collection
+
+
+def _is_full(folder: int) -> bool:
+    status = os.fstatvfs(folder)
+    return status.f_bavail == 0 or status.f_favail == 0
+
+
+def _used_mib(folder: int) -> float:
+    status = os.fstatvfs(folder)
+    return (status.f_blocks - status.f_bfree) * status.f_frsize / (1 << 20)

@@ -1,0 +1,64 @@
+"""The `sandbox:` section of models.yaml: what the operator may decide.
+
+Values only; it reads no environment and starts nothing. `gateway` parses it, `nsjail.py` obeys it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from sandbox.profile import profile_names
+
+Tier = Literal["A", "B"]
+
+
+class LimitsSpec(BaseModel):
+    """The operator's ceilings for one profile; what is not named keeps the profile's own value."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    wall_seconds: float | None = Field(default=None, gt=0, description="Longest run, by the clock on the wall.")
+    cpu_seconds: float | None = Field(default=None, gt=0, description="Processor time of all processes together.")
+    memory_mib: int | None = Field(default=None, ge=32, description="Memory of all processes and their files.")
+    processes: int | None = Field(default=None, ge=1, description="Processes and threads at one time.")
+    open_files: int | None = Field(default=None, ge=16, description="Open files per process.")
+    output_bytes: int | None = Field(default=None, ge=1, description="Standard output and standard error, each.")
+    disk_mib: int | None = Field(default=None, ge=1, description="Workspace and /tmp, each, in memory.")
+    disk_files: int | None = Field(default=None, ge=16, description="Files and folders in each of them.")
+
+
+class SandboxSpec(BaseModel):
+    """How many jails run at once, how strict the host must be, and what one jail may use."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    slots: int = Field(default=4, ge=1, le=256, description="Commands that run at the same time.")
+    wait_timeout_seconds: float = Field(
+        default=60.0, ge=0, description="How long a command waits for a slot before it is refused as overloaded."
+    )
+    minimum_tier: Tier = Field(
+        default="B",
+        description="A: user namespaces and cgroups. B: user namespaces alone, memory watched by polling.",
+    )
+    interpreter: Path | None = Field(
+        default=None, description="Python that runs generated code; by default the appliance's own base interpreter."
+    )
+    first_uid: int = Field(
+        default=100_000,
+        ge=1_000,
+        description="As root, jail n runs as this user id plus n outside; `slots` unused ids must follow it.",
+    )
+    collect_files: int = Field(default=256, ge=1, description="Files that one command may hand out.")
+    collect_mib: int = Field(default=16, ge=1, description="Their size together.")
+    profiles: dict[str, LimitsSpec] = Field(default_factory=dict, description="Ceilings by profile name.")
+
+    @field_validator("profiles")
+    @classmethod
+    def _known_profiles(cls, profiles: dict[str, LimitsSpec]) -> dict[str, LimitsSpec]:
+        unknown = sorted(set(profiles) - set(profile_names()))
+        if unknown:
+            raise ValueError(f"Unknown profile {', '.join(unknown)}; known are {', '.join(profile_names())}.")
+        return profiles

@@ -1,0 +1,128 @@
+"""Files into a jail: names are checked first, then written relative to directory descriptors.
+
+Nothing here follows a link or names a host path inside the workspace. The other direction is `collect.py`.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from sandbox.kernel import file_system_identity
+from sandbox.protocol import InvalidCommand
+
+MAX_NAME_BYTES = 255
+MAX_LEVELS = 16
+
+_DIRECTORY = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_SOURCE_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_PIECE = 1 << 20
+
+
+def check_names(names: Iterable[str]) -> None:
+    """Raise `InvalidCommand` for a name that could leave the workspace or cannot exist beside another."""
+    known = set(names)
+    for name in known:
+        parts = name.split("/")
+        _check_parts(name, parts)
+        clash = next((above for n in range(1, len(parts)) if (above := "/".join(parts[:n])) in known), None)
+        if clash is not None:
+            raise InvalidCommand(f"The file names {clash!r} and {name!r} clash: one is a folder of the other.")
+
+
+def _check_parts(name: str, parts: list[str]) -> None:
+    if "\0" in name or any(part in ("", ".", "..") for part in parts):
+        raise InvalidCommand(
+            f"The file name {name!r} is not a plain relative path: no leading slash, empty parts, '.', '..', NUL."
+        )
+    if len(parts) > MAX_LEVELS:
+        raise InvalidCommand(f"The file name {name!r} has {len(parts)} levels; at most {MAX_LEVELS} are allowed.")
+    try:
+        longest = max(len(part.encode("utf-8")) for part in parts)
+    except UnicodeEncodeError:
+        raise InvalidCommand(f"The file name {name!r} is not valid Unicode.") from None
+    if longest > MAX_NAME_BYTES:
+        raise InvalidCommand(f"The file name {name!r} has a part of {longest} bytes; at most {MAX_NAME_BYTES} fit.")
+
+
+def tree_names(tree: Path) -> list[str]:
+    """The regular files below a folder, as relative POSIX paths. Links and special files are left out."""
+    if not tree.is_dir():
+        raise InvalidCommand(f"The tree {str(tree)!r} is not a folder.")
+    names: list[str] = []
+    for folder, _, files in os.walk(tree):
+        relative = Path(folder).relative_to(tree)
+        names += [(relative / file).as_posix() for file in files if stat.S_ISREG((Path(folder) / file).lstat().st_mode)]
+    return names
+
+
+class Workspace:
+    """A jail's empty working directory, held by descriptor; `uid` owns what is written."""
+
+    def __init__(self, directory: int, uid: int, gid: int) -> None:
+        self._directory = directory
+        self._owner = (uid, gid)
+
+    def fill(self, tree: Path | None, tree_files: Iterable[str], files: Mapping[str, bytes]) -> None:
+        """Write the files of a tree, then `files` on top. Blocking. Raises `InvalidCommand` when they do not fit."""
+        try:
+            if tree is not None:
+                for name in sorted(set(tree_files) - set(files)):
+                    self._copy(tree / name, name)
+            for name, content in sorted(files.items()):
+                with self._create(name, 0o644) as target:
+                    _write(target, content)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            raise InvalidCommand("The files do not fit in the workspace; raise disk_mib or disk_files.") from None
+
+    def _copy(self, source: Path, name: str) -> None:
+        descriptor = os.open(source, _SOURCE_FILE)
+        try:
+            mode = os.fstat(descriptor).st_mode
+            if not stat.S_ISREG(mode):
+                raise InvalidCommand(f"The file {str(source)!r} changed while it was copied; run the command again.")
+            with self._create(name, 0o755 if mode & stat.S_IXUSR else 0o644) as target:
+                while piece := os.read(descriptor, _PIECE):
+                    _write(target, piece)
+        finally:
+            os.close(descriptor)
+
+    @contextmanager
+    def _create(self, name: str, mode: int) -> Iterator[int]:
+        *folders, last = name.split("/")
+        with file_system_identity(*self._owner):
+            parent = os.dup(self._directory)
+            try:
+                for folder in folders:
+                    below = _open_folder(parent, folder)
+                    os.close(parent)
+                    parent = below
+                target = os.open(last, _NEW_FILE, 0o600, dir_fd=parent)
+            finally:
+                os.close(parent)
+            os.fchmod(target, mode)
+        try:
+            yield target
+        finally:
+            os.close(target)
+
+
+def _open_folder(parent: int, name: str) -> int:
+    try:
+        return os.open(name, _DIRECTORY, dir_fd=parent)
+    except FileNotFoundError:
+        os.mkdir(name, 0o755, dir_fd=parent)
+        return os.open(name, _DIRECTORY, dir_fd=parent)
+
+
+def _write(descriptor: int, content: bytes) -> None:
+    view = memoryview(content)
+    while view:
+        view = view[os.write(descriptor, view) :]

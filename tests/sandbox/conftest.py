@@ -1,0 +1,59 @@
+"""One proven sandbox per tier for the whole folder, and what must be true after every hostile program."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from sandbox.nsjail import NsjailSandbox
+from sandbox.processes import children
+from sandbox.protocol import Command
+from sandbox.spec import Tier
+from tests.sandbox.sandboxes import CONTROL_GROUPS, TIERS, make_sandbox
+
+
+@pytest.fixture(scope="session", params=TIERS)
+def tier(request: pytest.FixtureRequest) -> Tier:
+    return request.param  # type: ignore[no-any-return]  # one of TIERS
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def sandbox(tier: Tier) -> AsyncIterator[NsjailSandbox]:
+    made = make_sandbox(tier)
+    await made.check()
+    result = await made.run(Command(("true",)))
+    if result.facts["tier"] != tier:
+        await made.close()
+        pytest.skip(f"this host offers no tier {tier} to this user")
+    yield made
+    await made.close()
+
+
+def own_groups() -> list[str]:
+    """Control groups that some run of this process has left."""
+    return [str(path) for path in CONTROL_GROUPS.glob(f"**/bailey-*-{os.getpid()}-*")]
+
+
+@pytest.fixture
+def canary(tmp_path: Path) -> Path:
+    """A file that no job may see or change."""
+    file = tmp_path / "canary"
+    file.write_text("alive")
+    return file
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def aftermath(sandbox: NsjailSandbox, canary: Path) -> AsyncIterator[None]:
+    """The common post-conditions: no process, mount or group is left, the host is unchanged, the next job works."""
+    yield
+    assert children(os.getpid()) == []
+    assert own_groups() == []
+    assert not re.search(r"bailey|nsjail", Path("/proc/self/mountinfo").read_text())
+    assert canary.read_text() == "alive"
+    hello = await sandbox.run(Command(("echo", "hello")))
+    assert (hello.outcome, hello.exit_code, hello.stdout) == ("exited", 0, b"hello\n")

@@ -1,0 +1,30 @@
+"""Sandboxes for tests: one per tier, on the interpreter and the tools of this checkout."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from sandbox.nsjail import NsjailSandbox
+from sandbox.protocol import Command, Limits, Result, Sandbox
+from sandbox.spec import SandboxSpec, Tier
+
+CONTROL_GROUPS = Path("/sys/fs/cgroup")
+NO_CONTROL_GROUPS = Path("/nonexistent")
+SITE = Path(__file__).parents[2] / ".sandbox-site"
+BASE_INTERPRETER = Path(os.path.realpath(sys.executable))
+TIERS: tuple[Tier, ...] = ("A", "B")
+
+
+def make_sandbox(
+    tier: Tier = "A", spec: SandboxSpec | None = None, *, python: Path = BASE_INTERPRETER, site: Path = SITE
+) -> NsjailSandbox:
+    """A sandbox of a tier: without control groups every host is tier B."""
+    control_groups = CONTROL_GROUPS if tier == "A" else NO_CONTROL_GROUPS
+    return NsjailSandbox(spec or SandboxSpec(), python=python, site=site, control_groups=control_groups)
+
+
+async def run_python(sandbox: Sandbox, program: str, *, limits: Limits | None = None, **more: object) -> Result:
+    """Run a program text; further keywords are fields of `Command`."""
+    return await sandbox.run(Command(("python", "-c", program), limits=limits, **more))  # type: ignore[arg-type]  # fields of Command

@@ -1,0 +1,155 @@
+"""What a host must offer: the proof, its sentences, the digest, interpreters from anywhere, both cgroup versions."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sandbox import cgroup
+from sandbox.diagnosis import explain
+from sandbox.nsjail import NsjailSandbox
+from sandbox.protocol import Limits, SandboxUnavailable
+from sandbox.spec import LimitsSpec, SandboxSpec, Tier
+from tests.sandbox.sandboxes import SITE, make_sandbox, run_python
+
+session_loop = pytest.mark.asyncio(loop_scope="session")
+ROOT = Path(__file__).parents[2]
+
+
+@session_loop
+@pytest.mark.parametrize("python", [Path("/usr/bin/python3"), Path(sys.executable)], ids=["system", "own"])
+async def test_interpreters_from_anywhere(tier: Tier, python: Path) -> None:
+    """Even from below a home that nobody else may enter. Importable are the standard library and the tools."""
+    sandbox = make_sandbox(tier, python=python)
+    program = """
+import sys, ssl, sqlite3, zlib, ctypes, json, importlib.metadata as metadata
+print(json.dumps([sys.version, sorted(found.name.lower() for found in metadata.distributions())]))
+"""
+    result = await run_python(sandbox, program)
+    await sandbox.close()
+    assert result.ok, result.stderr
+    version = subprocess.run(
+        [python, "-c", "import sys; print(sys.version)"], check=True, capture_output=True, text=True
+    )
+    tools = sorted(path.name.split("-")[0].lower() for path in SITE.glob("*.dist-info"))
+    assert json.loads(result.stdout) == [version.stdout.rstrip("\n"), tools]
+
+
+@session_loop
+async def test_the_digest_names_what_a_run_depends_on(tmp_path: Path) -> None:
+    (tmp_path / "site").mkdir()
+    tmp_path.chmod(0o755)
+    ways = [
+        make_sandbox("B"),
+        make_sandbox("B", SandboxSpec(slots=2, first_uid=200_000)),  # the same to a program
+        make_sandbox("B", site=tmp_path / "site"),
+        make_sandbox("B", SandboxSpec(profiles={"python": LimitsSpec(memory_mib=256)})),
+        make_sandbox("B", python=Path("/usr/bin/python3")),
+    ]
+    digests = []
+    for sandbox in ways:
+        with pytest.raises(SandboxUnavailable, match="call `check` first"):
+            sandbox.environment_digest("python")
+        await sandbox.check()
+        digests.append((sandbox.environment_digest("python"), sandbox.environment_digest("pytest")))
+        await sandbox.close()
+    assert digests[0] == digests[1]
+    assert len({python for python, _ in digests}) == 4
+    assert all(python != pytest for python, pytest in digests)
+
+
+@session_loop
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: make_sandbox(python=Path("/nonexistent/python")), "cannot be started.*sandbox.interpreter"),
+        (lambda: make_sandbox(python=Path("/bin/false")), "does not work"),
+        (lambda: make_sandbox(site=Path("/nonexistent")), "pip install --target"),
+        (lambda: make_sandbox("B", SandboxSpec(minimum_tier="A")), "no control groups"),
+    ],
+)
+async def test_a_host_that_lacks_something(make: Callable[[], NsjailSandbox], words: str) -> None:
+    sandbox = make()
+    with pytest.raises(SandboxUnavailable, match=words):
+        await sandbox.check()
+    await sandbox.close()
+
+
+@session_loop
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can forbid user namespaces")
+async def test_a_kernel_that_forbids_user_namespaces() -> None:
+    program = """
+import asyncio
+from sandbox.protocol import SandboxUnavailable
+from tests.sandbox.sandboxes import make_sandbox
+try: asyncio.run(make_sandbox("B").check())
+except SandboxUnavailable as error: print(error)
+"""
+    forbid = 'read go; exec sh -c \'echo 0 > /proc/sys/user/max_user_namespaces; exec "$@"\' sh "$@"'
+    process = await asyncio.create_subprocess_exec(
+        *("unshare", "--user", "sh", "-c", f"echo ready; {forbid}", "sh", sys.executable, "-c", program),
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    await process.stdout.readline()
+    for kind in ("uid_map", "gid_map"):
+        Path(f"/proc/{process.pid}/{kind}").write_text("0 0 200000")
+    output, _ = await process.communicate(b"go\n")
+    assert b"sysctl -w user.max_user_namespaces" in output
+
+
+@pytest.mark.parametrize(
+    ("switch", "value", "words"),
+    [
+        ("kernel/unprivileged_userns_clone", "0\n", "sysctl -w kernel.unprivileged_userns_clone=1"),
+        ("kernel/apparmor_restrict_unprivileged_userns", "1\n", "AppArmor"),
+        ("kernel/other", "0\n", "procMount: Unmasked"),
+    ],
+)
+def test_the_diagnosis_says_what_to_change(tmp_path: Path, switch: str, value: str, words: str) -> None:
+    (tmp_path / switch).parent.mkdir()
+    (tmp_path / switch).write_text(value)
+    sentence = explain(["tier B: failed"], tmp_path)
+    assert words in sentence
+    assert "[tier B: failed]" in sentence
+
+
+@pytest.fixture
+def version_2(tmp_path: Path) -> Path:
+    (tmp_path / "cgroup.controllers").write_text("cpu memory pids\n")
+    (tmp_path / "cgroup.subtree_control").write_text("memory pids\n")
+    (tmp_path / "cgroup.procs").write_text("1\n")
+    return tmp_path
+
+
+def test_version_2_limits_and_counters(version_2: Path) -> None:
+    hierarchy = cgroup.find(version_2)
+    assert hierarchy is not None
+    assert (hierarchy.version, dict(hierarchy.parents)) == (2, {"all": version_2})
+    group = hierarchy.create(Limits(memory_mib=64, processes=10), 2)
+    folder = next(version_2.glob("bailey-*"))
+    assert {file.name: file.read_text() for file in folder.iterdir()} == {
+        "memory.max": str(64 << 20),
+        "memory.swap.max": "0",
+        "pids.max": "12",
+    }
+    (folder / "cpu.stat").write_text("usage_usec 2500000\nuser_usec 1\n")
+    (folder / "memory.events").write_text("low 0\noom 2\noom_kill 1\n")
+    assert (group.cpu_seconds(), group.oom_kills(), group.memory_peak_mib()) == (2.5, 1, None)
+    (folder / "memory.peak").write_text(str(32 << 20))
+    assert group.memory_peak_mib() == 32
+
+
+def test_version_2_without_delegation(version_2: Path) -> None:
+    (version_2 / "cgroup.controllers").write_text("hugetlb\n")
+    assert cgroup.find(version_2) is None
+    assert cgroup.find(version_2 / "nothing") is None
