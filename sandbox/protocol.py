@@ -46,7 +46,7 @@ class SandboxOverloaded(SandboxError):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one command may use. `output_bytes` holds for stdout and stderr each; `disk_mib` for the workspace and /tmp, each."""
+    """What one command may use. `output_bytes` holds for stdout and stderr each, `disk_mib` for /work and /tmp each."""
 
     wall_seconds: float = 30.0
     cpu_seconds: float = 30.0
