@@ -31,7 +31,7 @@ from codegen.state import RESUMABLE, TaskState, decision_key, end_key, fold, str
 from codegen.workflow import Workflow, Workshop
 from inference.errors import EngineError
 from inference.protocol import Caller
-from ledger.protocol import Draft, Entry, JsonValue, LedgerUnavailable
+from ledger.protocol import Draft, Entry, JsonValue, LedgerDamaged, LedgerUnavailable
 from sandbox.protocol import SandboxError
 
 log = logging.getLogger(__name__)
@@ -105,7 +105,7 @@ class Tasks:
         failure: list[str] = []
         try:
             yield failure
-        except LedgerUnavailable as error:
+        except (LedgerUnavailable, LedgerDamaged) as error:
             # Nothing can be recorded, so nothing is: the task goes on at the next start.
             log.warning("task %s stopped because the ledger is unavailable: %s", task.id, error)
         except (TaskError, EngineError, SandboxError) as error:

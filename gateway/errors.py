@@ -21,7 +21,7 @@ from codegen.protocol import (
 from gateway.keys import ExpiredKey, InvalidKey, RoleTooLow
 from inference.errors import EngineError
 from inference.openai.errors import error_headers
-from ledger.protocol import LedgerUnavailable
+from ledger.protocol import LedgerError
 from retrieval.protocol import IndexUnavailable
 from sandbox.protocol import SandboxError
 
@@ -53,7 +53,7 @@ TABLE: dict[type[Exception], tuple[int, str, str]] = {
     WrongState: (409, "invalid_request_error", "wrong_state"),
     ApprovalRefused: (403, "permission_error", "approval_refused"),
     TaskError: (400, "invalid_request_error", "task_error"),
-    LedgerUnavailable: (503, "server_error", "ledger_unavailable"),
+    LedgerError: (503, "server_error", "ledger_unavailable"),
     IndexUnavailable: (503, "server_error", "index_unavailable"),
     SandboxError: (503, "server_error", "sandbox_unavailable"),
 }

@@ -26,9 +26,20 @@ class LedgerError(Exception):
 
 
 class LedgerUnavailable(LedgerError):
-    """The store cannot be written or read now (disk full, database down); nothing was recorded."""
+    """The store cannot be written or read now (disk full, database down).
+
+    Nothing was recorded, unless the connection broke in the very commit: repeat with a key.
+    """
 
     retryable = True
+
+
+class LedgerDamaged(LedgerError):
+    """What is stored contradicts itself; `verify` names the first entry that does not hold."""
+
+
+class LedgerTooNew(LedgerError):
+    """The store was written by a newer version of the product than this one."""
 
 
 class UnknownBody(LedgerError):
@@ -49,7 +60,7 @@ class BudgetExceeded(LedgerError):
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What a caller wants recorded.
+    """What a caller wants recorded. A malformed draft (names, digests, negative costs) raises `ValueError`.
 
     `stream` groups entries ("task/tsk_…", "calls", "keys"); `type` is a dotted past tense
     ("task.submitted"). `cause` is the seq of the entry that led to this one. `data` is small, readable
@@ -125,7 +136,7 @@ class Ledger(Protocol):
     """Append, read, verify. Many processes may share one store."""
 
     async def append(self, draft: Draft) -> Entry:
-        """Chain one entry; durable when this returns. Raises `LedgerUnavailable`."""
+        """Chain one entry; durable when this returns. Raises `LedgerUnavailable` or `LedgerDamaged`."""
         ...
 
     async def read(
@@ -143,7 +154,7 @@ class Ledger(Protocol):
         ...
 
     async def put_body(self, content: bytes) -> str:
-        """Store a body, redacted; its digest. Text is UTF-8; other bytes are stored as they are."""
+        """Store a body, redacted; its digest. Text is UTF-8; secrets are taken out of other bytes, too."""
         ...
 
     async def get_body(self, digest: str) -> bytes:
@@ -166,15 +177,21 @@ class Accounts(Protocol):
     """
 
     async def reserve(self, key: str, tenant: str, amount_usd: Decimal, budget: Budget) -> None:
-        """Hold the worst-case cost of a call before it is made. Raises `BudgetExceeded`."""
+        """Hold the worst-case cost of a call before it is made. Raises `BudgetExceeded`.
+
+        The same reservation again is harmless; another amount under the key raises `ValueError`. Zero always fits.
+        """
         ...
 
     async def settle(self, key: str, draft: Draft) -> Entry:
-        """In one transaction: drop the hold, append the entry, count its cost as spent. Raises `UnknownHold`."""
+        """In one transaction: drop the hold, append the entry, count its cost as spent. Raises `UnknownHold`.
+
+        A draft whose own key is already recorded gives that entry.
+        """
         ...
 
     async def release(self, key: str) -> None:
-        """Drop a hold whose work never started; nothing is recorded."""
+        """Drop a hold whose work never started, if there is one; nothing is recorded."""
         ...
 
     async def lapse(self, created_before: datetime) -> list[Entry]:

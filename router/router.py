@@ -28,7 +28,7 @@ from inference.protocol import (
     Health,
     ModelCard,
 )
-from ledger.protocol import Accounts, BudgetExceeded, Ledger, LedgerUnavailable, UnknownHold
+from ledger.protocol import Accounts, BudgetExceeded, Ledger, LedgerDamaged, LedgerUnavailable, UnknownHold
 from router.difficulty import Difficulty, estimate
 from router.errors import PolicyRefused, QuotaExceeded
 from router.limits import Slots
@@ -53,7 +53,7 @@ def _recording() -> Iterator[None]:
     """What cannot be recorded is not done."""
     try:
         yield
-    except LedgerUnavailable as error:
+    except (LedgerUnavailable, LedgerDamaged) as error:
         raise EngineUnavailable(f"The ledger cannot be written, so no call is made: {error}") from error
 
 

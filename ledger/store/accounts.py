@@ -1,0 +1,88 @@
+"""Holds and spend in SQL, in nano-dollars. One function, one statement; the rules are in `transactions.py`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from ledger.chain import time_text
+from ledger.store import tables
+
+
+def _add_spend(statement: postgresql.Insert | sqlite.Insert) -> postgresql.Insert | sqlite.Insert:
+    total = tables.spend.c.nanos + statement.excluded.nanos
+    return statement.on_conflict_do_update(index_elements=["tenant", "day"], set_={"nanos": total})
+
+
+_ADD_SPEND = {
+    "postgresql": _add_spend(postgresql.insert(tables.spend)),
+    "sqlite": _add_spend(sqlite.insert(tables.spend)),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Money reserved for one piece of work in flight."""
+
+    key: str
+    tenant: str
+    nanos: int
+    created: str
+
+
+def find_hold(connection: Connection, key: str) -> Hold | None:
+    """An open reservation."""
+    row = connection.execute(select(tables.holds).filter_by(key=key)).one_or_none()
+    return None if row is None else Hold(*row)
+
+
+def insert_hold(connection: Connection, hold: Hold) -> None:
+    """Open a reservation."""
+    connection.execute(
+        insert(tables.holds),
+        {"key": hold.key, "tenant": hold.tenant, "nanos": hold.nanos, "created": hold.created},
+    )
+
+
+def delete_hold(connection: Connection, key: str) -> None:
+    """Close a reservation, if there is one."""
+    connection.execute(delete(tables.holds).where(tables.holds.c.key == key))
+
+
+def holds_before(connection: Connection, moment: datetime) -> list[Hold]:
+    """Reservations opened before `moment`, oldest first."""
+    columns = tables.holds.c
+    query = select(tables.holds).where(columns.created < time_text(moment)).order_by(columns.created, columns.key)
+    return [Hold(*row) for row in connection.execute(query)]
+
+
+def held(connection: Connection, tenant: str) -> int:
+    """What a tenant's open reservations add up to."""
+    query = select(func.coalesce(func.sum(tables.holds.c.nanos), 0)).where(tables.holds.c.tenant == tenant)
+    return int(connection.execute(query).scalar_one())
+
+
+def settled(connection: Connection, tenant: str, since: datetime | None) -> int:
+    """What a tenant spent on the UTC days from `since` on (all, if None)."""
+    columns = tables.spend.c
+    query = select(func.coalesce(func.sum(columns.nanos), 0)).where(columns.tenant == tenant)
+    return int(connection.execute(query.where(columns.day >= day(since)) if since else query).scalar_one())
+
+
+def add_spend(connection: Connection, tenant: str, time: datetime, nanos: int) -> None:
+    """Count a cost on the day of `time`."""
+    statement = _ADD_SPEND[connection.dialect.name]
+    connection.execute(statement, {"tenant": tenant, "day": day(time), "nanos": nanos})
+
+
+def all_spend(connection: Connection) -> dict[tuple[str, str], int]:
+    """The whole projection: nano-dollars by tenant and day."""
+    return {(row.tenant, row.day): int(row.nanos) for row in connection.execute(select(tables.spend))}
+
+
+def day(time: datetime) -> str:
+    """The UTC day of a time, as the projection names it ("2025-11-21")."""
+    return time_text(time)[:10]

@@ -1,0 +1,89 @@
+"""`verify`: everything stored is derived again through the read path and compared; nothing is written."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from sqlalchemy import Connection
+
+from ledger.accounting import nanos_up, usd_text
+from ledger.chain import ChainCheck
+from ledger.protocol import Entry, LedgerDamaged, Verification
+from ledger.store import accounts, bodies, entries
+
+
+def verify(connection: Connection) -> Verification:
+    """Check bodies, chain, head and spend in one state of the store; the first entry that does not hold is named."""
+    audit = _Audit(connection)
+    problem = next(audit.problems(), None)
+    return Verification(audit.chain.entries, len(audit.stored), audit.chain.head_hash, problem)
+
+
+class _Audit:
+    """One pass over the store; each generator yields sentences about what does not hold."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.chain = ChainCheck()
+        self.stored: set[str] = set()
+        self._altered: dict[str, str] = {}
+        self._spend: Counter[tuple[str, str]] = Counter()
+        self._last_cost: dict[tuple[str, str], int] = {}
+
+    def problems(self) -> Iterator[str]:
+        try:
+            head = entries.load_head(self._connection)
+            self._read_bodies()
+            bodies_are_missing = entries.combine(self.stored) != head.bodies
+            for entry in entries.all_entries(self._connection):
+                yield from self._entry_problems(entry, bodies_are_missing)
+            yield from self._head_problems(head)
+            yield from self._spend_problems()
+            yield from self._altered.values()
+            if bodies_are_missing:
+                yield "Bodies were added or removed that no entry names."
+        except LedgerDamaged as error:
+            yield str(error)
+        except (TypeError, ValueError) as error:  # SQLite keeps text in a column of numbers, if somebody puts it there
+            yield f"The store was altered after entry {self.chain.entries}: something cannot be read ({error})."
+
+    def _read_bodies(self) -> None:
+        for packed in bodies.all_bodies(self._connection):
+            self.stored.add(packed.digest)
+            try:
+                bodies.unpack(packed)
+            except LedgerDamaged as error:
+                self._altered[packed.digest] = str(error)
+
+    def _entry_problems(self, entry: Entry, bodies_are_missing: bool) -> Iterator[str]:
+        if problem := self.chain.add(entry):
+            yield problem
+        for digest in filter(None, (entry.input_digest, entry.output_digest)):
+            if digest in self._altered:
+                yield f"Entry {entry.seq} names a body that does not hold. {self._altered[digest]}"
+            if bodies_are_missing and digest not in self.stored:
+                yield f"Entry {entry.seq} names body {digest}, and bodies are missing."
+        if nanos := nanos_up(entry.cost_usd, "cost_usd"):
+            self._spend[entry.tenant, accounts.day(entry.time)] += nanos
+            self._last_cost[entry.tenant, accounts.day(entry.time)] = entry.seq
+
+    def _head_problems(self, head: entries.Head) -> Iterator[str]:
+        last = self.chain.entries
+        if head.seq > last:
+            yield f"Entry {last + 1} is missing: the chain went up to entry {head.seq}."
+        if head.seq < last:
+            yield f"Entry {head.seq + 1} was added behind the ledger's back: its head is entry {head.seq}."
+        if head.hash != self.chain.head_hash:
+            yield f"Entry {last} does not have the hash that the ledger's head remembers."
+
+    def _spend_problems(self) -> Iterator[str]:
+        recorded = accounts.all_spend(self._connection)
+        for tenant, day in sorted({*recorded, *self._spend}):
+            counted, total = self._spend[tenant, day], recorded.get((tenant, day), 0)
+            if counted != total:
+                seq = self._last_cost.get((tenant, day), self.chain.entries)
+                yield (
+                    f"The spend of tenant {tenant!r} on {day} does not add up at entry {seq}: "
+                    f"{usd_text(total)} USD is recorded, the entries cost {usd_text(counted)} USD."
+                )

@@ -1,0 +1,125 @@
+"""Entries and the head in SQL: rows to `Entry` and back. One function, one statement; no rules here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import reduce
+from operator import xor
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, insert, select, update
+
+from ledger.accounting import nanos_up, usd
+from ledger.chain import canonical_json, time_text
+from ledger.protocol import Entry, LedgerDamaged
+from ledger.store import tables
+
+_PAGE = 500
+_INSERT = insert(tables.entries)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Where the chain ends: its last entry's seq, time and hash; and all stored digests, combined."""
+
+    seq: int
+    time: datetime
+    hash: str
+    bodies: str
+
+
+def combine(digests: Iterable[str]) -> str:
+    """One digest of a set of digests, in any order: their exclusive or."""
+    return f"{reduce(xor, (int(digest, 16) for digest in digests), 0):064x}"
+
+
+def load_head(connection: Connection) -> Head:
+    """The head as the last write left it. Raises `LedgerDamaged` when it is gone."""
+    row = connection.execute(select(tables.head)).one_or_none()
+    if row is None:
+        raise LedgerDamaged("The ledger's head is missing. Run `bailey ledger verify`.")
+    return Head(row.seq, datetime.fromisoformat(row.time), row.hash, row.bodies)
+
+
+def save_head(connection: Connection, head: Head) -> None:
+    """Move the head."""
+    connection.execute(
+        update(tables.head).values(seq=head.seq, time=time_text(head.time), hash=head.hash, bodies=head.bodies)
+    )
+
+
+def insert_entry(connection: Connection, entry: Entry) -> None:
+    """Store a sealed entry."""
+    connection.execute(
+        _INSERT,
+        {
+            "seq": entry.seq,
+            "time": time_text(entry.time),
+            "stream": entry.stream,
+            "type": entry.type,
+            "actor": entry.actor,
+            "tenant": entry.tenant,
+            "cause": entry.cause,
+            "data": canonical_json(entry.data),
+            "input_digest": entry.input_digest,
+            "output_digest": entry.output_digest,
+            "cost_nanos": nanos_up(entry.cost_usd, "cost_usd"),
+            "key": entry.key,
+            "previous_hash": entry.previous_hash,
+            "hash": entry.hash,
+        },
+    )
+
+
+def find_entry(connection: Connection, key: str) -> Entry | None:
+    """The entry with an idempotency key."""
+    row = connection.execute(select(tables.entries).where(tables.entries.c.key == key)).one_or_none()
+    return None if row is None else _entry(row)
+
+
+def read_entries(
+    connection: Connection, *, stream: str | None, types: Sequence[str], after: int, limit: int | None
+) -> list[Entry]:
+    """Entries with seq > `after`, oldest first, as `Ledger.read` filters them."""
+    query = _after(after).limit(limit)
+    if stream is not None:
+        query = query.where(_in_stream(stream))
+    if types:
+        query = query.where(tables.entries.c.type.in_(types))
+    return [_entry(row) for row in connection.execute(query)]
+
+
+def all_entries(connection: Connection) -> Iterator[Entry]:
+    """The whole chain, read page by page. Raises `LedgerDamaged` at an entry that cannot be read."""
+    after = 0
+    while rows := connection.execute(_after(after).limit(_PAGE)).all():
+        yield from map(_entry, rows)
+        after = rows[-1].seq
+
+
+def _after(seq: int) -> Select[*tuple[Any, ...]]:
+    return select(tables.entries).where(tables.entries.c.seq > seq).order_by(tables.entries.c.seq)
+
+
+def _in_stream(stream: str) -> ColumnElement[bool]:
+    column = tables.entries.c.stream
+    if stream.endswith("/"):
+        return (column > stream) & (column < stream[:-1] + chr(ord("/") + 1))
+    return column == stream
+
+
+def _entry(row: Row[Any]) -> Entry:
+    try:
+        fields = {
+            **row._mapping,
+            "time": datetime.fromisoformat(row.time),
+            "data": json.loads(row.data),
+            "cost_usd": usd(row.cost_nanos),
+        }
+        del fields["cost_nanos"]
+        return Entry(**fields)
+    except (ValueError, TypeError, ArithmeticError) as error:
+        raise LedgerDamaged(f"Entry {row.seq} was altered: it cannot be read ({error}).") from error

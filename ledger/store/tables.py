@@ -1,0 +1,71 @@
+"""The tables as queries see them; the migrations make them, and a test holds the two together.
+
+Money is in nano-dollars. Text compares by code point, so prefixes are ranges and times sort as text.
+Who calls it: the other files of this package.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Index, LargeBinary, MetaData, Table, Text
+
+metadata = MetaData()
+
+_text = Text().with_variant(Text(collation="C"), "postgresql")
+
+entries = Table(
+    "entries",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("time", _text, nullable=False),
+    Column("stream", _text, nullable=False),
+    Column("type", _text, nullable=False),
+    Column("actor", _text, nullable=False),
+    Column("tenant", _text, nullable=False),
+    Column("cause", BigInteger),
+    Column("data", _text, nullable=False),
+    Column("input_digest", _text),
+    Column("output_digest", _text),
+    Column("cost_nanos", BigInteger, nullable=False),
+    Column("key", _text, unique=True),
+    Column("previous_hash", _text, nullable=False),
+    Column("hash", _text, nullable=False),
+    Index("entries_by_stream", "stream", "seq"),
+    Index("entries_by_type", "type", "seq"),
+)
+
+bodies = Table(
+    "bodies",
+    metadata,
+    Column("digest", _text, primary_key=True),
+    Column("encoding", _text, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+)
+
+# One row: where the chain ends and the digests of all bodies combined, so that what is missing is noticed.
+head = Table(
+    "head",
+    metadata,
+    Column("seq", BigInteger, nullable=False),
+    Column("time", _text, nullable=False),
+    Column("hash", _text, nullable=False),
+    Column("bodies", _text, nullable=False),
+)
+
+holds = Table(
+    "holds",
+    metadata,
+    Column("key", _text, primary_key=True),
+    Column("tenant", _text, nullable=False),
+    Column("nanos", BigInteger, nullable=False),
+    Column("created", _text, nullable=False),
+    Index("holds_by_tenant", "tenant"),
+)
+
+# The costs of the entries per tenant and UTC day; months and totals are sums of days.
+spend = Table(
+    "spend",
+    metadata,
+    Column("tenant", _text, primary_key=True),
+    Column("day", _text, primary_key=True),
+    Column("nanos", BigInteger, nullable=False),
+)
