@@ -12,15 +12,17 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic.operations import Operations
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from ledger.protocol import LedgerDamaged, LedgerError, LedgerTooNew, LedgerUnavailable
+
+if TYPE_CHECKING:
+    from alembic.runtime.migration import MigrationContext
+    from alembic.script import ScriptDirectory
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 # Transactions that write take this advisory lock: any number does, as long as all processes agree.
@@ -60,6 +62,9 @@ class Database:
 
     def upgrade(self, revision: str = "head") -> None:
         """Bring the tables to `revision`; safe when several processes start at once. Raises `LedgerTooNew`."""
+        from alembic.runtime.migration import MigrationContext
+        from alembic.script import ScriptDirectory
+
         if self._url.get_backend_name() == "sqlite":
             self._create_file()
         scripts = ScriptDirectory(str(MIGRATIONS))
@@ -70,6 +75,8 @@ class Database:
             self._migrate(MigrationContext.configure(connection), scripts, revision)
 
     def _migrate(self, context: MigrationContext, scripts: ScriptDirectory, revision: str) -> None:
+        from alembic.operations import Operations
+
         current = context.get_current_revision()
         known = [script.revision for script in scripts.walk_revisions()]
         if current is not None and current not in known:

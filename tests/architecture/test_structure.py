@@ -39,7 +39,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "uvicorn": ("gateway/cli", "gateway/server.py"),
     "prometheus_client": ("gateway/telemetry.py",),
     "jinja2": ("inference/",),
-    "yaml": ("gateway/config.py",),
+    "yaml": ("gateway/config",),
 }
 HEAVY = {"llama_cpp", "qdrant_client", "huggingface_hub", "alembic", "torch", "vllm", "ray"}
 
@@ -90,6 +90,8 @@ def test_third_parties_stay_in_their_homes(path: Path) -> None:
 
 @pytest.mark.parametrize("path", sources(*PRODUCT), ids=relative)
 def test_heavy_imports_happen_inside_the_function_that_needs_them(path: Path) -> None:
+    if "migrations" in path.parts:
+        return  # loaded by alembic itself, and only while a store is upgraded
     for node in parse(path).body:
         if isinstance(node, ast.Import | ast.ImportFrom):
             heavy = {module.split(".")[0] for module in imported_modules(node)} & HEAVY

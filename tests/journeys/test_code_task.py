@@ -34,13 +34,8 @@ def step(events: list[dict[str, Any]], name: str) -> dict[str, Any]:
     return next(e["data"] for e in events if e["type"] == "step.finished" and e["data"]["step"] == name)
 
 
-def test_from_instruction_to_merge_and_back(appliance: Appliance, project: Path) -> None:
-    ada, grace = appliance.client("ada"), appliance.client("grace")
-    untouched = everything_in(project)
-    task = ada.post("/v1/tasks", {"repository": str(project), "instruction": INSTRUCTION})
-    events = events_until(ada, task["id"], "task.waiting")
-
-    # The plan, the context, the cheap tier's red drafts, the evidence back, the escalation with its reason.
+def assert_worked_as_told(events: list[dict[str, Any]]) -> None:
+    """The plan, the context, the cheap tier's red drafts, the evidence back, the escalation with its reason."""
     assert step(events, "plan")["files"] == ["textkit/words.py"]
     assert step(events, "baseline")["failed"] == ["tests/test_words.py::test_whisper"]
     assert any(passage.startswith("textkit/words.py") for passage in step(events, "context")["passages"])
@@ -57,6 +52,15 @@ def test_from_instruction_to_merge_and_back(appliance: Appliance, project: Path)
         ("tests", "pass"),
     ]
     assert step(events, "verdict")["decision"] == "ask"
+
+
+def test_from_instruction_to_merge_and_back(appliance: Appliance, project: Path) -> None:
+    ada, grace = appliance.client("ada"), appliance.client("grace")
+    untouched = everything_in(project)
+    task = ada.post("/v1/tasks", {"repository": str(project), "instruction": INSTRUCTION})
+    events = events_until(ada, task["id"], "task.waiting")
+
+    assert_worked_as_told(events)
     assert "+def whisper(text):" in ada.text(f"/v1/tasks/{task['id']}/diff")
 
     # The requester's approval does not count, a developer's key may not approve, a second person's does.
