@@ -87,3 +87,9 @@ def worst_cost(model: ModelBase, request: ChatRequest) -> Decimal:
     prompt_tokens = min(prompt_bytes(request) + 16 * (len(request.messages) + 1), model.context_tokens)
     output = min(request.sampling.max_tokens or model.context_tokens, model.context_tokens)
     return model.price.cost_usd(Usage(prompt_tokens, output * request.sampling.n))
+
+
+def worst_embedding_cost(model: ModelBase, texts: Sequence[str]) -> Decimal:
+    """The most that embedding texts can cost; each is read up to the model's context."""
+    tokens = sum(min(len(text.encode()) + 16, model.context_tokens) for text in texts)
+    return model.price.cost_usd(Usage(tokens, 0))

@@ -34,7 +34,7 @@ from router.errors import PolicyRefused, QuotaExceeded
 from router.limits import Slots
 from router.policy import Needs, feasible, needs, prompt_bytes
 from router.record import CallRecord, Kind, call_key, refusal
-from router.route import Route, choose, direct, worst_cost
+from router.route import Route, choose, direct, worst_cost, worst_embedding_cost
 from router.spec import RouteSpec, TenantSpec
 
 
@@ -165,7 +165,7 @@ class Router:
             digest = await self._ledger.put_body("\n".join(request.texts).encode())
         tokens = prompt_bytes(as_prompt) // 4
         record = CallRecord("embed", request.request_id, request.caller, route, tokens, digest)
-        async with self._accounted(model, record, worst_cost(model, as_prompt), None):
+        async with self._accounted(model, record, worst_embedding_cost(model, request.texts), None):
             embeddings = await self._engines[model.name].embed(replace(request, model=model.name))
             record.usage, record.ending = embeddings.usage, "finished"
         return replace(embeddings, usage=replace(embeddings.usage, cost_usd=record.cost_usd))

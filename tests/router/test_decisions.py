@@ -1,0 +1,121 @@
+"""Which models may answer, in which order, and why. Pure decisions: nothing is sent."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inference.errors import ContextLengthExceeded, EngineError, ModelNotFound, NoStrongerModel
+from inference.protocol import Caller, ChatRequest, Message, Tool
+from router.difficulty import estimate
+from router.errors import NoCapableModel, PolicyRefused
+from router.policy import feasible, needs
+from router.route import expected_cost, worst_cost
+from router.router import Router
+from tests.router.conftest import CATALOG, rules
+
+EASY = "Write a function `add(a, b)`."
+HARD = "Refactor the distributed transaction protocol so that no deadlock can occur, and prove it. " * 2
+
+
+def ask(text: str = EASY, model: str = "auto", data_class: str = "internal", **more: object) -> ChatRequest:
+    caller = Caller("default", "ada", data_class)
+    return ChatRequest(model, (Message("user", text),), caller=caller, **more)  # type: ignore[arg-type]
+
+
+def chosen(router: Router, request: ChatRequest) -> list[str]:
+    return [model.name for model in router.decide(request).candidates]
+
+
+async def test_an_easy_request_starts_at_the_cheapest_tier(router: Router) -> None:
+    route = router.decide(ask())
+    assert [model.name for model in route.candidates] == ["small", "middle"]
+    assert "cheapest tier for difficulty" in route.reason
+    assert {passed.model: passed.reason for passed in route.passed_over}["cloud"] == (
+        "it may not see data of class 'internal'"
+    )
+
+
+async def test_a_hard_request_starts_higher_and_says_so(router: Router) -> None:
+    route = router.decide(ask(HARD))
+    assert route.candidates[0].name == "middle"
+    assert "is at least 0." in route.reason
+    assert ("small", f"tier draft: {route.reason}") in [(p.model, p.reason) for p in route.passed_over]
+
+
+async def test_failed_verification_goes_a_tier_up_until_there_is_none(router: Router) -> None:
+    assert chosen(router, ask(tried=("small",))) == ["middle"]
+    assert router.decide(ask(tried=("small",))).reason == "small failed verification"
+    assert chosen(router, ask(tried=("small", "middle"), data_class="public")) == ["cloud"]
+    with pytest.raises(NoStrongerModel, match="small and middle failed verification"):
+        router.decide(ask(tried=("small", "middle")))
+
+
+async def test_data_classes_bind_named_models_too(router: Router) -> None:
+    assert chosen(router, ask(model="cloud", data_class="public")) == ["cloud"]
+    with pytest.raises(PolicyRefused, match="cloud: it may not see data of class 'internal'"):
+        router.decide(ask(model="cloud"))
+
+
+async def test_in_an_air_gap_nothing_outside_is_a_candidate(router: Router) -> None:
+    router._rules = rules(air_gapped=True)
+    assert chosen(router, ask(data_class="public")) == ["small", "middle"]
+    with pytest.raises(PolicyRefused, match="air-gapped"):
+        router.decide(ask(model="cloud", data_class="public"))
+
+
+async def test_capabilities_and_context_pass_candidates_over(router: Router) -> None:
+    assert chosen(router, ask("word " * 2000)) == ["middle"]
+    with pytest.raises(ContextLengthExceeded):
+        router.decide(ask("word " * 200_000))
+    with pytest.raises(NoCapableModel, match="small: it lacks tools"):
+        router.decide(ask(tools=(Tool("search"),)))
+
+
+async def test_unknown_names_are_answered_with_the_valid_ones(router: Router) -> None:
+    with pytest.raises(ModelNotFound, match="valid names: auto, small, middle, cloud"):
+        router.decide(ask(model="nobody"))
+    with pytest.raises(ModelNotFound, match="Tenant 'narrow' may not use model 'small'"):
+        router.decide(ChatRequest("small", (Message("user", "x"),), caller=Caller("narrow", "ada")))
+    with pytest.raises(PolicyRefused, match="not declared"):
+        router.decide(ChatRequest("small", (Message("user", "x"),), caller=Caller("stranger", "ada")))
+
+
+async def test_the_header_is_one_ascii_line(router: Router) -> None:
+    route = router.decide(ask())
+    line = route.line(route.candidates[0])
+    assert line.startswith('model=small; tier=draft; reason="cheapest tier')
+    assert line.isascii()
+    assert "\n" not in line
+
+
+@given(
+    st.lists(st.sampled_from(["small", "middle", "cloud"]), unique=True, min_size=1),
+    st.sampled_from(["public", "internal", "confidential"]),
+    st.booleans(),
+)
+def test_no_remote_model_ever_sees_what_it_may_not(names: list[str], data_class: str, air_gapped: bool) -> None:
+    candidates = [model for model in CATALOG.models if model.name in names]
+    try:
+        allowed = feasible(candidates, needs(ask(data_class=data_class)), air_gapped=air_gapped).models
+    except EngineError:
+        return
+    for model in allowed:
+        assert not model.remote or (not air_gapped and data_class == "public")
+
+
+@given(st.text(max_size=300), st.text(max_size=300))
+def test_difficulty_is_a_share_and_never_falls_when_text_is_added(first: str, second: str) -> None:
+    less, more = estimate(ask(first)).score, estimate(ask(f"{first}\n{second} deadlock")).score
+    assert 0 <= less <= 1
+    assert 0 <= more <= 1
+    assert estimate(ask(EASY)).score < estimate(ask(HARD)).score
+
+
+@given(st.text(max_size=2000))
+def test_the_worst_case_is_never_below_the_expected_one(text: str) -> None:
+    for model in CATALOG.models:
+        request = ask(text)
+        if len(text.encode()) < model.context_tokens:
+            assert worst_cost(model, request) >= expected_cost(model.price, request)
