@@ -1,0 +1,99 @@
+"""models.yaml: every mistake is named with its line, its key and the valid keys."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from gateway.config import Config, load_config, parse_config
+from gateway.config_errors import ConfigError
+
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "models.yaml").read_text()
+
+
+def problem(old: str, new: str) -> str:
+    """The message for models.yaml with one mistake in it."""
+    assert old in TEXT
+    with pytest.raises(ConfigError) as refused:
+        parse_config(TEXT.replace(old, new, 1), Path("models.yaml"))
+    return str(refused.value)
+
+
+def line_of(text: str) -> int:
+    return TEXT[: TEXT.index(text)].count("\n") + 1
+
+
+def test_the_shipped_file_is_valid() -> None:
+    config = load_config(ROOT / "models.yaml")
+    assert [model.name for model in config.models] == ["pico-coder", "nano-coder"]
+    assert not any(model.remote for model in config.models)
+
+
+def test_an_unknown_key_is_refused_with_the_valid_ones_and_the_nearest() -> None:
+    said = problem("  slots: 4", "  slotz: 4")
+    assert said.startswith(f"models.yaml:{line_of('  slots: 4')}: sandbox.slotz: unknown key; did you mean 'slots'?")
+    assert "Valid keys: collect_files, collect_mib," in said
+
+
+def test_the_keys_of_an_entry_depend_on_its_engine() -> None:
+    said = problem("    tier: draft\n", "    tier: draft\n    url: http://example.com/v1\n")
+    assert "models[0].url: unknown key" in said
+    assert "gpu_layers" in said
+    assert "api_key_env" not in said
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("    tier: draft\n", "", "models[0].tier: this key is missing"),
+        ("    tier: draft\n", "    tier: draught\n", "tier 'draught'; valid tiers: draft, standard, premium"),
+        ("window: month", "window: week", "tenants[0].budget.window: Input should be 'day', 'month' or 'total'"),
+        (
+            "models: [pico-coder, nano-coder]",
+            "models: [pico-coder, nan]",
+            "names model 'nan'; declared: pico-coder",
+        ),
+        ("name: nano-coder", "name: pico-coder", "declared twice: pico-coder"),
+        ("name: auto", "name: pico-coder", "'pico-coder' is declared twice among models and routes"),
+        ("data_class: internal", "data_class: secret", "data class 'secret'; valid: public, internal, confidential"),
+        ("embedder: pico-coder", "embedder: nano-coder", "no declared model with capability embeddings"),
+        ("version: 1", "version: 2", "version: Input should be 1"),
+        ("engine: llama.cpp", "engine: llama", "'llama.cpp', 'vllm', 'http', 'scripted'"),
+        ("thresholds: [0.6]", "thresholds: [0.6, 0.2]", "thresholds must ascend"),
+        ("air_gapped: false", "air_gapped: false\nair_gapped: true", "air_gapped: this key stands twice"),
+        ("slots: 4", "slots: [4", "not valid YAML"),
+        ("source: bundled:pico-coder", "source: pico-coder", "models[0].source"),
+    ],
+)
+def test_other_mistakes(old: str, new: str, expected: str) -> None:
+    assert expected in problem(old, new)
+
+
+@pytest.mark.parametrize("text", ["", "- a\n- b\n", "just words"])
+def test_what_is_no_mapping(text: str) -> None:
+    with pytest.raises(ConfigError, match="must be a mapping"):
+        parse_config(text, Path("models.yaml"))
+
+
+def test_all_problems_are_told_at_once_in_the_order_of_the_file() -> None:
+    broken = TEXT.replace("slots: 4", "slotz: 4").replace("    tier: draft\n", "    teir: draft\n", 1)
+    with pytest.raises(ConfigError) as refused:
+        parse_config(broken, Path("models.yaml"))
+    lines = [found.line or 0 for found in refused.value.problems]
+    assert len(lines) == 3
+    assert lines == sorted(lines)
+
+
+def test_the_schema_describes_every_key() -> None:
+    schema = json.dumps(Config.model_json_schema())
+    for key in ("attempts_per_tier", "x-nothing", "input_usd_per_million", "minimum_tier", "repositories"):
+        assert (f'"{key}"' in schema) is (key != "x-nothing")
+
+
+def test_stricter_takes_the_more_sensitive_class() -> None:
+    config = load_config(ROOT / "models.yaml")
+    assert config.stricter("public", "internal") == "internal"
+    assert config.stricter("confidential", "internal") == "confidential"
