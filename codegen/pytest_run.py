@@ -16,7 +16,8 @@ PROFILE = "pytest"
 _ARGUMENTS = ("python", "-m", "pytest", "-q", "-rA", "--tb=short", "--color=no", "-p", "no:cacheprovider")
 # Wide, so that pytest does not cut the reason off at the end of each summary line.
 _ENVIRONMENT = {"COLUMNS": "300", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-_SUMMARY_LINE = re.compile(
+# "FAILED path::name[parameters] - why"; parameters and paths may hold spaces and dashes.
+_SUMMARY_LINE = re.compile(r"^(?P<outcome>PASSED|FAILED|ERROR|XPASS|XFAIL) (?P<test>.+?(?:\[.*?\])?)(?: - .*)?$")
     r"^(?P<outcome>PASSED|FAILED|ERROR|XPASS|XFAIL) (?P<test>\S+?(?:::.*?)?)(?: - (?P<why>.*))?$"
 )
 _ALL_PASSED, _SOME_FAILED, _NOT_COLLECTED, _NO_TESTS = 0, 1, 2, 5
