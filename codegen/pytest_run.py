@@ -18,8 +18,6 @@ _ARGUMENTS = ("python", "-m", "pytest", "-q", "-rA", "--tb=short", "--color=no",
 _ENVIRONMENT = {"COLUMNS": "300", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 # "FAILED path::name[parameters] - why"; parameters and paths may hold spaces and dashes.
 _SUMMARY_LINE = re.compile(r"^(?P<outcome>PASSED|FAILED|ERROR|XPASS|XFAIL) (?P<test>.+?(?:\[.*?\])?)(?: - .*)?$")
-    r"^(?P<outcome>PASSED|FAILED|ERROR|XPASS|XFAIL) (?P<test>\S+?(?:::.*?)?)(?: - (?P<why>.*))?$"
-)
 _ALL_PASSED, _SOME_FAILED, _NOT_COLLECTED, _NO_TESTS = 0, 1, 2, 5
 
 

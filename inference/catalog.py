@@ -15,7 +15,13 @@ from inference.protocol import Capability, ModelCard, Usage
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]*$", max_length=100)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Source = Annotated[str, Field(pattern=r"^(bundled:[\w.-]+|path:.+|hf:[^@\s]+@[^@\s]+)$")]
+Source = Annotated[
+    str,
+    Field(
+        pattern=r"^(bundled:[\w.-]+|path:.+|hf:[^@\s]+@[^@\s]+)$",
+        description="bundled:NAME, path:FILE-OR-FOLDER, hf:OWNER/NAME@REVISION or hf:OWNER/NAME/FILE.gguf@REVISION.",
+    ),
+]
 
 
 class Spec(BaseModel):
@@ -68,7 +74,9 @@ class LlamaCppModel(ModelBase):
     engine: Literal["llama.cpp"]
     source: Source
     sha256: Sha256 | None = Field(default=None, description="Digest of the GGUF file.")
-    threads: Annotated[int, Field(ge=1)] | None = Field(default=None, description="Unset: one per core.")
+    threads: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="Unset: one less than there are cores, at least one."
+    )
     gpu_layers: Annotated[int, Field(ge=0)] = 0
 
 

@@ -72,8 +72,9 @@ class Collector:
         return self._usage
 
     def completion(self) -> Completion:
-        """The whole answer. Raises `EngineError` when the stream ended before every choice had finished."""
-        if not self._choices or any(partial.finish_reason is None for partial in self._choices.values()):
+        """The whole answer. Raises `EngineError` when the stream ended before every choice and the usage had come."""
+        unfinished = not self._choices or any(partial.finish_reason is None for partial in self._choices.values())
+        if unfinished or self._usage is None:
             raise EngineError("The engine's stream ended before the answer was complete.")
         return self.partial()
 

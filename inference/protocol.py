@@ -136,12 +136,16 @@ class EmbedRequest:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens counted by the engine, and what they cost; only a priced router fills in `cost_usd`."""
+    """Tokens counted by the engine, and what they cost; only a priced router fills in `cost_usd`.
+
+    `estimated` marks counts that an engine had to guess because the other end sent none.
+    """
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached_tokens: int = 0
     cost_usd: Decimal = Decimal(0)
+    estimated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,7 @@ class CallRecord:
         if usage := self.usage or self.collector.usage:
             return usage
         sent = self.collector.chunks or self.ending == "cancelled" or isinstance(self.error, DeadlineExceeded)
-        return Usage(self.prompt_tokens if sent else 0, self.collector.chunks)
+        return Usage(self.prompt_tokens if sent else 0, self.collector.chunks, estimated=True)
 
     @property
     def cost_usd(self) -> Decimal:
@@ -111,7 +111,7 @@ class CallRecord:
             "taken_over": [{"model": model, "error": error} for model, error in self.taken_over],
             "prompt_tokens": self.counted.prompt_tokens,
             "completion_tokens": self.counted.completion_tokens,
-            "usage_estimated": (self.usage or self.collector.usage) is None,
+            "usage_estimated": self.counted.estimated,
             "first_chunk_seconds": None if self.first_chunk_seconds is None else round(self.first_chunk_seconds, 4),
             "total_seconds": round(time.monotonic() - self.started, 4),
             "error": self.error.message if self.error else None,

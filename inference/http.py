@@ -1,0 +1,251 @@
+"""The engine whose other end is any OpenAI-compatible URL: a cloud, or a server of the customer's own.
+
+It always streams upstream, never retries (the router decides) and closes the connection when the
+caller stops listening. Proxies and keys are not taken from the environment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
+from contextlib import aclosing, asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from inference.capabilities import check_embed, check_request
+from inference.catalog import HttpModel
+from inference.deadline import within_deadline
+from inference.errors import AuthenticationFailed, EngineError, EngineUnavailable
+from inference.openai import decode, outgoing, sse
+from inference.openai.errors import read_error, read_stream_error
+from inference.protocol import ChatRequest, Chunk, Embeddings, EmbedRequest, Health, ModelCard, Usage
+from inference.vectors import unit_vectors
+
+if TYPE_CHECKING:
+    import httpx
+
+HEALTH_TIMEOUT_SECONDS = 3.0
+HEALTH_KEPT_SECONDS = 5.0
+DRAIN_SECONDS = 0.2
+ERROR_BODY_BYTES = 64 * 1024
+BYTES_PER_TOKEN = 4  # the usual rule of thumb, for servers that do not count
+
+
+class HttpEngine:
+    """Speaks to one model behind one URL. `api_key` is sent as a bearer token and never shown."""
+
+    def __init__(self, model: HttpModel, api_key: str | None = None) -> None:
+        import httpx
+
+        if api_key is not None and not (api_key.isascii() and api_key.isprintable()):
+            raise EngineError(f"The key in {model.api_key_env!r} for {model.name!r} cannot be sent in an HTTP header.")
+        self._model = model
+        self._api_key = api_key
+        self._upstream_name = model.model or model.name
+        self._health: tuple[float, Health] | None = None
+        self._client = httpx.AsyncClient(
+            base_url=model.url.rstrip("/") + "/",
+            headers={"authorization": f"Bearer {api_key}"} if api_key else {},
+            timeout=httpx.Timeout(None, connect=model.connect_timeout_seconds),
+            limits=httpx.Limits(max_connections=None),
+            verify=model.url.startswith("https://"),  # making a TLS context takes a while
+            trust_env=False,
+        )
+
+    def models(self) -> Sequence[ModelCard]:
+        """The one model behind the URL, under our name for it."""
+        return (self._model.card(),)
+
+    def stream(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
+        """Answer piece by piece; closing the generator closes the connection."""
+        return within_deadline(self._answer(request), request.deadline)
+
+    async def embed(self, request: EmbedRequest) -> Embeddings:
+        """Embed the texts; vectors are normalised here, because not every server does."""
+        check_embed(self.models(), request)
+        import numpy as np
+
+        body = outgoing.embeddings_body(request, self._upstream_name)
+        async with (
+            self._timeout(self._model.first_token_timeout_seconds),
+            self._post("embeddings", body, request.request_id) as response,
+        ):
+            shape = decode.read_embeddings(await response.aread(), self._model.name)
+        entries = sorted(shape.data, key=lambda entry: entry.index)
+        vectors = [entry.embedding for entry in entries if isinstance(entry.embedding, list)]
+        if len(vectors) != len(request.texts) or len({len(vector) for vector in vectors}) != 1:
+            raise self._unavailable("did not answer with one vector of the same width for each text")
+        usage = decode.read_usage(shape.usage)
+        if not usage.prompt_tokens:
+            usage = Usage(prompt_tokens=_estimate("".join(request.texts)), estimated=True)
+        rows = np.asarray(vectors, dtype=np.float32)
+        return Embeddings(unit_vectors(rows, request.dimensions), usage, self._model.name)
+
+    async def health(self) -> Health:
+        """Whether the other end answers GET /models; asked at most every few seconds."""
+        now = time.monotonic()
+        if self._health is None or now - self._health[0] > HEALTH_KEPT_SECONDS:
+            self._health = (now, await self.ask_health())
+        return self._health[1]
+
+    async def ask_health(self) -> Health:
+        """Whether the other end answers GET /models now; never raises."""
+        import httpx
+
+        if self._client.is_closed:
+            return Health(ready=False, detail="The engine is closed.")
+        try:
+            async with asyncio.timeout(HEALTH_TIMEOUT_SECONDS):
+                response = await self._client.get("models")
+        except (httpx.HTTPError, TimeoutError) as error:
+            return Health(ready=False, detail=f"{self._model.url} cannot be reached ({type(error).__name__}).")
+        if response.status_code in (401, 403):
+            return Health(ready=False, detail=f"{self._model.url} refused our key.")
+        if response.status_code >= 500:
+            return Health(ready=False, detail=f"{self._model.url} answers with status {response.status_code}.")
+        return Health(ready=True, detail=f"{self._model.url} answers.")
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+    async def _answer(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
+        check_request(self.models(), request)
+        read: Callable[[str, str], Iterator[Chunk]]
+        if request.prompt is None:
+            path, body, read = "chat/completions", outgoing.chat_body(request, self._upstream_name), decode.chat_chunks
+        else:
+            path, body, read = "completions", outgoing.completion_body(request, self._upstream_name), decode.text_chunks
+        tally = _Tally(request)
+        limit, what = self._model.first_token_timeout_seconds, "first token"
+        async with aclosing(self._events(path, body, request.request_id)) as events:
+            while True:
+                async with self._timeout(limit, what):
+                    event = await anext(events, None)
+                if event is None:
+                    break
+                for chunk in read(event, self._model.name):
+                    if tally.add(chunk):
+                        limit, what = self._model.between_tokens_timeout_seconds, "next token"
+                        yield chunk
+        if not tally.complete:
+            raise self._unavailable("ended its stream before the answer was complete")
+        yield Chunk(model=self._model.name, usage=tally.usage())
+
+    async def _events(self, path: str, body: dict[str, Any], request_id: str) -> AsyncGenerator[str, None]:
+        """The data of the stream's events up to [DONE]; raises the error that an event tells of."""
+        reader = sse.EventReader()
+        async with self._post(path, body, request_id) as response:
+            pieces = response.aiter_bytes()
+            async for piece in pieces:
+                for event in reader.feed(piece):
+                    if event.strip() == sse.DONE:
+                        await _drain(pieces)
+                        return
+                    self._raise_for(event)
+                    yield event
+            for event in reader.end():
+                self._raise_for(event)
+                if event.strip() != sse.DONE:
+                    yield event
+
+    @asynccontextmanager
+    async def _post(self, path: str, body: dict[str, Any], request_id: str) -> AsyncIterator[httpx.Response]:
+        """The answer to a POST, if its status is 200; raises `EngineError` for everything else."""
+        import httpx
+
+        if self._client.is_closed:
+            raise self._unavailable("cannot be asked: the engine is closed")
+        try:
+            async with self._client.stream("POST", path, json=body, headers={"x-request-id": request_id}) as response:
+                if response.status_code != 200:
+                    text = await _beginning(response)
+                    raise self._shown(read_error(response.status_code, response.headers, text))
+                yield response
+        except (httpx.HTTPError, sse.EventTooLong) as error:
+            raise self._unavailable(f"broke off ({type(error).__name__})") from error
+
+    @asynccontextmanager
+    async def _timeout(self, seconds: float, what: str = "answer") -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(seconds):
+                yield
+        except TimeoutError as error:
+            raise self._unavailable(f"gave no {what} within {seconds:g} seconds") from error
+
+    def _raise_for(self, event: str) -> None:
+        error = read_stream_error(event)
+        if error is not None:
+            raise self._shown(error)
+
+    def _unavailable(self, what: str) -> EngineUnavailable:
+        return EngineUnavailable(f"The server behind {self._model.name!r} ({self._model.url}) {what}.")
+
+    def _shown(self, error: EngineError) -> EngineError:
+        """The error with a message that is safe to show: servers repeat the key they refuse."""
+        if isinstance(error, AuthenticationFailed):
+            message = f"The server behind {self._model.name!r} refused the key in {self._model.api_key_env!r}."
+        else:
+            message = error.message.replace(self._api_key, "[key]") if self._api_key else error.message
+        return type(error)(message, param=error.param, retry_after_seconds=error.retry_after_seconds)
+
+
+class _Tally:
+    """Which choices are finished, and how many tokens that took."""
+
+    def __init__(self, request: ChatRequest) -> None:
+        self._request = request
+        self._finished: set[int] = set()
+        self._usage: Usage | None = None
+        self._pieces = 0
+        self._bytes = 0
+
+    def add(self, chunk: Chunk) -> bool:
+        """Count the chunk; whether it is part of the answer and to be passed on."""
+        self._usage = chunk.usage or self._usage
+        content = chunk.text or "".join(delta.arguments for delta in chunk.tool_calls)
+        empty = not (content or chunk.tool_calls or chunk.logprobs or chunk.finish_reason)
+        if empty or chunk.index in self._finished:
+            return False
+        self._pieces += bool(content)
+        self._bytes += len(content.encode())
+        if chunk.finish_reason:
+            self._finished.add(chunk.index)
+        return True
+
+    @property
+    def complete(self) -> bool:
+        """Whether every choice has ended."""
+        return len(self._finished) >= self._request.sampling.n
+
+    def usage(self) -> Usage:
+        """What the server counted; else an estimate: at least one token per piece, and four bytes per token."""
+        if self._usage is not None and (self._usage.prompt_tokens or self._usage.completion_tokens):
+            return self._usage
+        texts = [message.content for message in self._request.messages]
+        prompt = "".join(texts) + (self._request.prompt or "") + (self._request.suffix or "")
+        return Usage(_estimate(prompt), max(self._pieces, self._bytes // BYTES_PER_TOKEN), estimated=True)
+
+
+def _estimate(text: str) -> int:
+    return max(1, len(text.encode()) // BYTES_PER_TOKEN)
+
+
+async def _beginning(response: httpx.Response) -> str:
+    """The first part of an error body."""
+    body = b""
+    async for piece in response.aiter_bytes():
+        body += piece
+        if len(body) >= ERROR_BODY_BYTES:
+            break
+    return body[:ERROR_BODY_BYTES].decode("utf-8", "replace")
+
+
+async def _drain(pieces: AsyncIterator[bytes]) -> None:
+    """Read to the end of the body, so that the connection can be used again; not for long."""
+    try:
+        async with asyncio.timeout(DRAIN_SECONDS):
+            async for _ in pieces:
+                pass
+    except TimeoutError:
+        return

@@ -1,0 +1,219 @@
+"""The engine: prepares requests, bounds how many are accepted, and passes on what the worker computes.
+
+`concurrency` sequences are decoded together; up to `queue` more requests wait for a slot, and the next
+one is refused at once with a time to come back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from inference.capabilities import check_embed, check_request
+from inference.catalog import LlamaCppModel
+from inference.deadline import within_deadline
+from inference.errors import ContextLengthExceeded, EngineUnavailable, InvalidRequest, WeightsError
+from inference.llamacpp.embedder import Embedder
+from inference.llamacpp.grammar import json_grammar
+from inference.llamacpp.model import Model
+from inference.llamacpp.prompt import PromptBuilder
+from inference.llamacpp.runner import Runner
+from inference.llamacpp.scheduler import Scheduler
+from inference.llamacpp.sequence import Generation
+from inference.llamacpp.worker import Worker
+from inference.protocol import Capability, ChatRequest, Chunk, Embeddings, EmbedRequest, Health, ModelCard, Usage
+from inference.vectors import unit_vectors
+
+T = TypeVar("T")
+
+BATCH_TOKENS = 512
+RETRY_AFTER_SECONDS = 1.0
+OFFERED: frozenset[Capability] = frozenset({"chat", "completion", "infill", "embeddings", "json_schema", "logprobs"})
+GENERATES: frozenset[Capability] = frozenset({"chat", "completion", "infill"})
+
+
+class LlamaCppEngine:
+    """One GGUF model. Building it loads the weights, which blocks; raises `WeightsError`."""
+
+    def __init__(self, model: LlamaCppModel, weights: Path) -> None:
+        self._spec = model
+        with ExitStack() as stack:
+            self._model = Model(weights, model.gpu_layers)
+            stack.callback(self._model.close)
+            self._prompts = PromptBuilder(self._model)
+            check_promises(model, self._model, self._prompts)
+            threads = model.threads or default_threads()
+            batch_tokens = max(BATCH_TOKENS, model.concurrency)
+            runner = self._embedder = None
+            if GENERATES & model.capabilities:
+                runner = Runner(self._model, model.concurrency, model.context_tokens, batch_tokens, threads)
+                stack.callback(runner.close)
+            if "embeddings" in model.capabilities:
+                self._embedder = Embedder(self._model, model.context_tokens, threads)
+                stack.callback(self._embedder.close)
+            self._memory = stack.pop_all()
+        self._worker = Worker(self._model, Scheduler(model.concurrency, batch_tokens), runner, self._embedder)
+        self._preparation = ThreadPoolExecutor(2, thread_name_prefix=f"prepare {model.name}")
+        self._accepted = 0
+        self._closed = False
+
+    @property
+    def in_flight(self) -> int:
+        """Sequences that are being written or wait for a slot."""
+        return sum(self._worker.load)
+
+    def models(self) -> Sequence[ModelCard]:
+        """The one loaded model."""
+        return (self._spec.card(),)
+
+    def count_tokens(self, text: str) -> int:
+        """The model's own count of the tokens in `text`, read as data. Raises `EngineUnavailable` when closed."""
+        self._check_open()
+        return len(self._model.vocabulary.tokenize(text, control=False))
+
+    def stream(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
+        """Answer piece by piece; closing the generator frees the slot before the next step."""
+        return within_deadline(self._answer(request), request.deadline)
+
+    async def embed(self, request: EmbedRequest) -> Embeddings:
+        """Embed the texts; each must fit the context (at most 2,048 tokens)."""
+        check_embed(self.models(), request)
+        with self._accept():
+            texts = await self._in_thread(lambda: self._tokenize_texts(request.texts))
+            job = self._worker.embed(texts)
+            try:
+                rows = await asyncio.wrap_future(job.result)
+            finally:
+                self._worker.drop(job)
+        usage = Usage(prompt_tokens=sum(map(len, texts)))
+        return Embeddings(unit_vectors(rows, request.dimensions), usage, self._spec.name)
+
+    async def health(self) -> Health:
+        """Ready unless closed or full."""
+        if not self._worker.alive:
+            return Health(ready=False, detail="The llama.cpp engine is closed.")
+        live, waiting = self._worker.load
+        detail = f"{live} of {self._spec.concurrency} sequences are being written, {waiting} wait."
+        return Health(ready=self._accepted < self._limit, detail=detail)
+
+    async def close(self) -> None:
+        """Stop after the current step and free the memory."""
+        if not self._closed:
+            self._closed = True
+            await asyncio.to_thread(self._free)
+
+    def _free(self) -> None:
+        """End whatever may still use the memory, then free it."""
+        self._worker.stop()
+        self._preparation.shutdown()
+        self._memory.close()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise EngineUnavailable("The llama.cpp engine is closed.")
+
+    async def _in_thread(self, prepare: Callable[[], T]) -> T:
+        """Run what reads the vocabulary in a thread that `close` waits for."""
+        self._check_open()
+        return await asyncio.get_running_loop().run_in_executor(self._preparation, prepare)
+
+    @property
+    def _limit(self) -> int:
+        return self._spec.concurrency + self._spec.queue
+
+    @contextmanager
+    def _accept(self) -> Iterator[None]:
+        if self._accepted >= self._limit:
+            raise EngineUnavailable(
+                f"The model {self._spec.name!r} is full: {self._spec.concurrency} requests are answered and "
+                f"{self._spec.queue} may wait.",
+                retry_after_seconds=RETRY_AFTER_SECONDS,
+            )
+        self._accepted += 1
+        try:
+            yield
+        finally:
+            self._accepted -= 1
+
+    async def _answer(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
+        check_request(self.models(), request)
+        self._check_bias(request)
+        with self._accept():
+            prompt, grammar = await self._in_thread(lambda: self._prepare(request))
+            generation = Generation(request, prompt, self._longest_answer(request, prompt), grammar)
+            self._worker.submit(generation)
+            try:
+                while True:
+                    for chunk in await generation.receive():
+                        yield chunk
+                        if chunk.usage is not None:
+                            return
+            finally:
+                self._worker.cancel(generation)
+
+    def _prepare(self, request: ChatRequest) -> tuple[list[int], str | None]:
+        return self._prompts.tokens(request), json_grammar(request.response_format)
+
+    def _longest_answer(self, request: ChatRequest, prompt: list[int]) -> int:
+        """How many tokens the answer may have; raises `ContextLengthExceeded`, nothing is ever cut."""
+        context, wanted = self._spec.context_tokens, request.sampling.max_tokens
+        if not prompt:
+            raise InvalidRequest("The prompt is empty.", param="prompt")
+        if len(prompt) + (wanted or 1) > context:
+            raise ContextLengthExceeded(
+                f"The prompt has {len(prompt)} tokens and with the answer needs {len(prompt) + (wanted or 1)}; "
+                f"the context of {self._spec.name!r} is {context} tokens.",
+                param="messages" if request.messages else "prompt",
+            )
+        return wanted or context - len(prompt)
+
+    def _tokenize_texts(self, texts: Sequence[str]) -> list[list[int]]:
+        assert self._embedder is not None
+        tokens = [self._model.vocabulary.tokenize(text, control=False, ends=True) for text in texts]
+        longest = max(map(len, tokens))
+        if longest > self._embedder.text_tokens:
+            raise ContextLengthExceeded(
+                f"A text has {longest} tokens; {self._spec.name!r} embeds up to {self._embedder.text_tokens}.",
+                param="input",
+            )
+        return tokens
+
+    def _check_bias(self, request: ChatRequest) -> None:
+        unknown = [token for token in request.sampling.logit_bias if not 0 <= token < self._model.vocabulary.size]
+        if unknown:
+            raise InvalidRequest(
+                f"The token {unknown[0]} in 'logit_bias' does not exist; "
+                f"{self._spec.name!r} has tokens 0 to {self._model.vocabulary.size - 1}.",
+                param="logit_bias",
+            )
+
+
+def default_threads() -> int:
+    """One core is left to the rest of the appliance.
+
+    Threads wait for each other after every layer, spinning; with as many of them as cores, one busy neighbour
+    holds all of them up.
+    """
+    return max(1, len(os.sched_getaffinity(0)) - 1)
+
+
+def check_promises(spec: LlamaCppModel, model: Model, prompts: PromptBuilder) -> None:
+    """What models.yaml declares, the file must be able to do; raises `WeightsError`."""
+    trained = model.trained_context_tokens
+    problem = None
+    if spec.context_tokens > trained:
+        problem = f"context_tokens is {spec.context_tokens}, but the model was made for {trained}"
+    elif spec.capabilities - OFFERED:
+        beyond = ", ".join(sorted(spec.capabilities - OFFERED))
+        problem = f"this engine does not offer {beyond}; it offers {', '.join(sorted(OFFERED))}"
+    elif "chat" in spec.capabilities and not prompts.can_chat:
+        problem = "'chat' is declared, but the file has no chat template"
+    elif "infill" in spec.capabilities and not prompts.can_infill:
+        problem = "'infill' is declared, but the file has no fill-in-the-middle tokens"
+    if problem:
+        raise WeightsError(f"The model {spec.name!r} cannot be served from {model.path}: {problem}.")

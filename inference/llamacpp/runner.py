@@ -1,0 +1,103 @@
+"""Computes steps: a llama.cpp context with room for several sequences, and the batch it is fed with.
+
+Each sequence has its own part of the context's memory, so none can take another's room and attention does not
+look at other sequences. Only one thread may use a runner at a time.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence as Many
+
+import numpy as np
+
+from inference.errors import EngineError, WeightsError
+from inference.llamacpp.library import library
+from inference.llamacpp.model import Model
+from inference.llamacpp.scheduler import Step
+
+# On CPUs flash attention takes up to twice the time of plain attention, which however needs memory for
+# batch x context x heads scores.
+LONG_CONTEXT_TOKENS = 8192
+
+
+class Batch:
+    """The arrays of a `llama_batch`, owned by numpy so that a step is filled in with slices."""
+
+    def __init__(self, model: Model, tokens: int) -> None:
+        self._token = np.zeros(tokens, dtype=np.int32)
+        self._position = np.zeros(tokens, dtype=np.int32)
+        self._slot = np.zeros(tokens, dtype=np.int32)
+        self._output = np.zeros(tokens, dtype=np.int8)
+        self._slots_per_token = np.ones(tokens, dtype=np.int32)
+        self._slot_pointers = self._slot.ctypes.data + self._slot.itemsize * np.arange(tokens, dtype=np.uintp)
+        api = model.api
+        self.struct = api.llama_batch(
+            n_tokens=0,
+            token=self._token.ctypes.data_as(ctypes.POINTER(api.llama_token)),
+            embd=None,
+            pos=self._position.ctypes.data_as(ctypes.POINTER(api.llama_pos)),
+            n_seq_id=self._slots_per_token.ctypes.data_as(ctypes.POINTER(ctypes.c_int32)),
+            seq_id=self._slot_pointers.ctypes.data_as(ctypes.POINTER(ctypes.POINTER(api.llama_seq_id))),
+            logits=self._output.ctypes.data_as(ctypes.POINTER(ctypes.c_int8)),
+        )
+
+    def clear(self) -> None:
+        """Empty the batch."""
+        self.struct.n_tokens = 0
+
+    def add(self, tokens: Many[int], start: int, slot: int, outputs: int) -> int:
+        """Append tokens at positions from `start`, with results for the last `outputs`; the row of the last one."""
+        first: int = self.struct.n_tokens
+        end = first + len(tokens)
+        self._token[first:end] = tokens
+        self._position[first:end] = np.arange(start, start + len(tokens))
+        self._slot[first:end] = slot
+        self._output[first:end] = 0
+        self._output[end - outputs : end] = 1
+        self.struct.n_tokens = end
+        return end - 1
+
+
+class Runner:
+    """`slots` sequences of up to `context_tokens` each. Raises `WeightsError` if there is not enough memory."""
+
+    def __init__(self, model: Model, slots: int, context_tokens: int, batch_tokens: int, threads: int) -> None:
+        self._api = model.api
+        params = self._api.llama_context_default_params()
+        params.n_ctx = slots * context_tokens
+        params.n_seq_max = slots
+        params.n_batch = params.n_ubatch = batch_tokens
+        params.n_threads = params.n_threads_batch = threads
+        params.kv_unified = False
+        if not model.on_gpu and context_tokens <= LONG_CONTEXT_TOKENS:
+            params.flash_attn_type = self._api.LLAMA_FLASH_ATTN_TYPE_DISABLED
+        params.no_perf = True
+        self.context = self._api.llama_init_from_model(model.pointer, params)
+        if not self.context:
+            raise WeightsError(f"llama.cpp cannot make a context for {model.path}: {library().last_complaint}.")
+        self._memory = self._api.llama_get_memory(self.context)
+        self._batch = Batch(model, batch_tokens)
+
+    def forward(self, steps: list[Step]) -> list[int]:
+        """Compute a step; for each entry the row of its last token. Raises `EngineError`."""
+        self._batch.clear()
+        rows = {}
+        for step in sorted(steps, key=lambda step: step.sequence.slot or 0):  # neighbours are computed together
+            tokens = step.sequence.tokens[step.start : step.start + step.count]
+            assert step.sequence.slot is not None
+            rows[step.sequence.slot] = self._batch.add(tokens, step.start, step.sequence.slot, int(step.output))
+        code = self._api.llama_decode(self.context, self._batch.struct)
+        if code != 0:
+            raise EngineError(f"llama.cpp could not compute a step (code {code}: {library().last_complaint}).")
+        return [rows[step.sequence.slot] for step in steps if step.sequence.slot is not None]
+
+    def release(self, slot: int) -> None:
+        """Forget what is in a slot's memory."""
+        self._api.llama_memory_seq_rm(self._memory, slot, -1, -1)
+
+    def close(self) -> None:
+        """Free the memory; safe to call twice."""
+        if self.context:
+            self._api.llama_free(self.context)
+            self.context = None

@@ -1,0 +1,224 @@
+"""The thread in which the model computes; nothing else touches the scheduler, the contexts or a sampler.
+
+Others hand it commands, which it carries out between two steps, and get chunks back through their
+generation. When the thread ends, whatever still waits is told so.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections import defaultdict, deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.errors import EngineError, EngineUnavailable
+from inference.llamacpp.embedder import Embedder
+from inference.llamacpp.model import Model
+from inference.llamacpp.runner import Runner
+from inference.llamacpp.sampler import Sampler
+from inference.llamacpp.scheduler import Scheduler
+from inference.llamacpp.sequence import Generation, Sequence
+from inference.protocol import Chunk
+
+Rows = NDArray[np.float32]
+CLOSED = "The llama.cpp engine is closed."
+
+
+@dataclass(slots=True)
+class EmbedJob:
+    """Groups of texts still to embed, the rows of those that are done, and the promise of all of them."""
+
+    groups: deque[list[list[int]]]
+    rows: list[Rows] = field(default_factory=list)
+    result: Future[Rows] = field(default_factory=Future)
+
+
+class Worker:
+    """Runs steps while there is work. Either of `runner` and `embedder` may be missing."""
+
+    def __init__(self, model: Model, scheduler: Scheduler, runner: Runner | None, embedder: Embedder | None) -> None:
+        self._model = model
+        self._scheduler = scheduler
+        self._runner = runner
+        self._embedder = embedder
+        self._generations: set[Generation] = set()
+        self._jobs: deque[EmbedJob] = deque()
+        self._commands: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._stopping = False
+        self._closed = False
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(target=self._run, name=f"llama.cpp {model.path.name}", daemon=True)
+        self._thread.start()
+
+    @property
+    def alive(self) -> bool:
+        """Whether commands are carried out."""
+        return not self._closed
+
+    @property
+    def load(self) -> tuple[int, int]:
+        """Sequences that are live and that wait."""
+        return len(self._scheduler.running), len(self._scheduler.waiting)
+
+    def submit(self, generation: Generation) -> None:
+        """Start answering; chunks arrive at the generation. Raises `EngineUnavailable` after `stop`."""
+        self._demand(lambda: self._add(generation))
+
+    def cancel(self, generation: Generation) -> None:
+        """Stop answering before the next step; nothing happens if the answer is complete."""
+        self._command(lambda: self._forget(generation))
+
+    def embed(self, texts: list[list[int]]) -> EmbedJob:
+        """Start embedding; the job's result will be the texts' vectors (texts x width).
+
+        Raises `EngineUnavailable` after `stop`.
+        """
+        assert self._embedder is not None
+        job = EmbedJob(deque(self._embedder.batches(texts)))
+        job.result.set_running_or_notify_cancel()  # from here on only `drop` ends it early
+        self._demand(lambda: self._jobs.append(job))
+        return job
+
+    def drop(self, job: EmbedJob) -> None:
+        """Stop embedding; nothing happens if the job is done."""
+        self._command(lambda: self._forget_job(job))
+
+    def stop(self) -> None:
+        """End the thread after the current step, and wait for it; safe to call twice."""
+        self._command(self._stop)
+        self._thread.join()
+
+    def _demand(self, command: Callable[[], None]) -> None:
+        if not self._command(command):
+            raise EngineUnavailable(CLOSED)
+
+    def _command(self, command: Callable[[], None]) -> bool:
+        """Have it carried out before the next step; False if there will be none."""
+        with self._lock:
+            if not self._closed:
+                self._commands.put(command)
+            return not self._closed
+
+    def _run(self) -> None:
+        try:
+            while not self._stopping:
+                self._carry_out_commands()
+                self._embed_some()
+                self._step()
+        finally:
+            with self._lock:
+                self._closed = True
+            self._carry_out_commands(wait=False)
+            self._fail(set(self._generations), EngineUnavailable(CLOSED))
+            for job in self._jobs:
+                job.result.set_exception(EngineUnavailable(CLOSED))
+
+    def _carry_out_commands(self, wait: bool = True) -> None:
+        idle = self._scheduler.idle and not self._jobs
+        try:
+            while True:
+                self._commands.get(block=wait and idle)()
+                idle = False
+        except queue.Empty:
+            return
+
+    def _stop(self) -> None:
+        self._stopping = True
+
+    def _add(self, generation: Generation) -> None:
+        self._generations.add(generation)
+        self._scheduler.add(generation)
+
+    def _forget(self, generation: Generation) -> None:
+        self._generations.discard(generation)
+        for sequence in generation.sequences:
+            self._release(sequence)
+
+    def _forget_job(self, job: EmbedJob) -> None:
+        if job in self._jobs:
+            self._jobs.remove(job)
+
+    def _fail(self, generations: set[Generation], error: EngineError) -> None:
+        for generation in generations:
+            self._forget(generation)
+            generation.deliver(error)
+
+    def _release(self, sequence: Sequence) -> None:
+        slot = self._scheduler.release(sequence)
+        if slot is not None and self._runner is not None:
+            self._runner.release(slot)
+        if sequence.sampler is not None:
+            sequence.sampler.close()
+
+    def _embed_some(self) -> None:
+        """Embed one group of texts, so that a step follows soon."""
+        if not self._jobs or self._embedder is None:
+            return
+        job = self._jobs[0]
+        try:
+            job.rows.append(self._embedder.embed(job.groups.popleft()))
+        except EngineError as error:
+            self._jobs.popleft().result.set_exception(error)
+            return
+        if not job.groups:
+            self._jobs.popleft().result.set_result(np.concatenate(job.rows))
+
+    def _step(self) -> None:
+        """Admit, compute, draw, hand over."""
+        runner = self._runner
+        if runner is None:
+            return
+        for sequence in self._scheduler.admit():
+            self._give_sampler(sequence)
+        steps = self._scheduler.schedule()
+        if not steps:
+            return
+        try:
+            rows = runner.forward(steps)
+        except EngineError as error:
+            self._fail({step.sequence.generation for step in steps}, error)
+            return
+        chunks: dict[Generation, list[Chunk]] = defaultdict(list)
+        for step, row in zip(steps, rows, strict=True):
+            step.sequence.computed += step.count
+            if step.output and step.sequence.slot is not None:
+                self._draw(runner, step.sequence, row, chunks)
+        self._hand_over(chunks)
+
+    def _give_sampler(self, sequence: Sequence) -> None:
+        generation = sequence.generation
+        try:
+            sequence.sampler = Sampler(
+                self._model, generation.request.sampling, sequence.index, generation.max_tokens, generation.grammar
+            )
+        except EngineError as error:
+            self._fail({generation}, error)
+
+    def _draw(self, runner: Runner, sequence: Sequence, row: int, chunks: dict[Generation, list[Chunk]]) -> None:
+        sampler, vocabulary = sequence.sampler, self._model.vocabulary
+        assert sampler is not None
+        try:
+            token = sampler.sample(runner.context, row)
+        except EngineError as error:
+            self._fail({sequence.generation}, error)
+            return
+        logprob = sampler.logprob(runner.context, row, token)
+        piece = None if vocabulary.is_end(token) else vocabulary.piece(token)
+        chunk = sequence.append(token, piece, logprob)
+        if sequence.finished:
+            self._release(sequence)
+        if chunk.text or chunk.logprobs or chunk.finish_reason:
+            chunks[sequence.generation].append(chunk)
+
+    def _hand_over(self, chunks: dict[Generation, list[Chunk]]) -> None:
+        for generation, pieces in chunks.items():
+            if generation.finished:
+                self._generations.discard(generation)
+                pieces.append(Chunk(model=generation.request.model, usage=generation.usage()))
+            if not generation.deliver(pieces):
+                self._forget(generation)

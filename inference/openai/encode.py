@@ -1,0 +1,246 @@
+"""The protocol's answers as OpenAI JSON; used by the routes.
+
+`ChatStream` and `TextStream` turn chunks into the events of a stream; the functions turn whole
+answers into bodies.
+"""
+
+from __future__ import annotations
+
+import base64
+import struct
+import time
+from collections.abc import Iterator, Sequence
+
+from inference.openai.responses import (
+    AnswerMessage,
+    CachedTokens,
+    ChatChoice,
+    ChatCompletion,
+    ChatCompletionChunk,
+    ChatDelta,
+    ChatLogprobs,
+    EmbeddingList,
+    EmbeddingShape,
+    FunctionCallShape,
+    ModelShape,
+    TextChoice,
+    TextCompletion,
+    TextLogprobs,
+    TokenLogprobShape,
+    ToolCallAnswer,
+    TopLogprob,
+    UsageShape,
+)
+from inference.protocol import (
+    Choice,
+    Chunk,
+    Completion,
+    Embeddings,
+    ModelCard,
+    TokenLogprob,
+    ToolCallDelta,
+    Usage,
+)
+
+
+class ChatStream:
+    """Turns the chunks of one answer into the events of /v1/chat/completions."""
+
+    def __init__(self, request_id: str, include_usage: bool) -> None:
+        self._id = f"chatcmpl-{request_id}"
+        self._created = int(time.time())
+        self._include_usage = include_usage
+        self._begun: set[int] = set()
+
+    def events(self, chunk: Chunk) -> Iterator[ChatCompletionChunk]:
+        """The events for one chunk: its piece of the answer, then the usage if it was asked for."""
+        if _has_content(chunk):
+            yield self._event(chunk.model, [self._delta(chunk)], None)
+        if chunk.usage is not None and self._include_usage:
+            yield self._event(chunk.model, [], usage_shape(chunk.usage))
+
+    def _event(self, model: str, choices: list[ChatDelta], usage: UsageShape | None) -> ChatCompletionChunk:
+        event = ChatCompletionChunk(
+            id=self._id, object="chat.completion.chunk", created=self._created, model=model, choices=choices
+        )
+        return event.model_copy(update={"usage": usage}) if self._include_usage else event
+
+    def _delta(self, chunk: Chunk) -> ChatDelta:
+        fields: dict[str, object] = {}
+        if chunk.index not in self._begun:
+            self._begun.add(chunk.index)
+            fields = {"role": "assistant", "content": ""}
+        if chunk.text:
+            fields["content"] = chunk.text
+        if chunk.tool_calls:
+            fields["tool_calls"] = [_tool_delta(delta) for delta in chunk.tool_calls]
+        return ChatDelta(
+            index=chunk.index,
+            delta=AnswerMessage.model_validate(fields),
+            logprobs=_chat_logprobs(chunk.logprobs),
+            finish_reason=chunk.finish_reason,
+        )
+
+
+class TextStream:
+    """Turns the chunks of one answer into the events of /v1/completions."""
+
+    def __init__(self, request_id: str, include_usage: bool) -> None:
+        self._id = f"cmpl-{request_id}"
+        self._created = int(time.time())
+        self._include_usage = include_usage
+        self._offsets: dict[int, int] = {}
+
+    def events(self, chunk: Chunk) -> Iterator[TextCompletion]:
+        """The events for one chunk: its piece of the answer, then the usage if it was asked for."""
+        if _has_content(chunk):
+            yield self._event(chunk.model, [self._choice(chunk)], None)
+        if chunk.usage is not None and self._include_usage:
+            yield self._event(chunk.model, [], usage_shape(chunk.usage))
+
+    def _event(self, model: str, choices: list[TextChoice], usage: UsageShape | None) -> TextCompletion:
+        event = TextCompletion(
+            id=self._id, object="text_completion", created=self._created, model=model, choices=choices
+        )
+        return event.model_copy(update={"usage": usage}) if self._include_usage else event
+
+    def _choice(self, chunk: Chunk) -> TextChoice:
+        offset = self._offsets.get(chunk.index, 0)
+        self._offsets[chunk.index] = offset + sum(len(entry.token) for entry in chunk.logprobs)
+        return TextChoice(
+            index=chunk.index,
+            text=chunk.text,
+            logprobs=_text_logprobs(chunk.logprobs, offset),
+            finish_reason=chunk.finish_reason,
+        )
+
+
+def chat_completion(completion: Completion, request_id: str) -> ChatCompletion:
+    """The body of a chat answer that is not streamed."""
+    return ChatCompletion(
+        id=f"chatcmpl-{request_id}",
+        object="chat.completion",
+        created=int(time.time()),
+        model=completion.model,
+        choices=[_chat_choice(index, choice) for index, choice in enumerate(completion.choices)],
+        usage=usage_shape(completion.usage),
+    )
+
+
+def text_completion(completion: Completion, request_id: str) -> TextCompletion:
+    """The body of a plain completion that is not streamed."""
+    choices = [
+        TextChoice(
+            index=index,
+            text=choice.text,
+            logprobs=_text_logprobs(choice.logprobs, 0),
+            finish_reason=choice.finish_reason,
+        )
+        for index, choice in enumerate(completion.choices)
+    ]
+    return TextCompletion(
+        id=f"cmpl-{request_id}",
+        object="text_completion",
+        created=int(time.time()),
+        model=completion.model,
+        choices=choices,
+        usage=usage_shape(completion.usage),
+    )
+
+
+def embedding_list(embeddings: Embeddings, as_base64: bool) -> EmbeddingList:
+    """The body of /v1/embeddings."""
+    data = [
+        EmbeddingShape(object="embedding", index=index, embedding=_base64(vector) if as_base64 else list(vector))
+        for index, vector in enumerate(embeddings.vectors)
+    ]
+    return EmbeddingList(object="list", data=data, model=embeddings.model, usage=usage_shape(embeddings.usage))
+
+
+def model_shape(card: ModelCard) -> ModelShape:
+    """One entry of /v1/models."""
+    return ModelShape(
+        id=card.id,
+        object="model",
+        created=card.created,
+        owned_by=card.owned_by,
+        context_tokens=card.context_tokens,
+        capabilities=sorted(card.capabilities),
+    )
+
+
+def usage_shape(usage: Usage) -> UsageShape:
+    """Token counts on the wire."""
+    shape = UsageShape(
+        prompt_tokens=usage.prompt_tokens,
+        completion_tokens=usage.completion_tokens,
+        total_tokens=usage.prompt_tokens + usage.completion_tokens,
+        prompt_tokens_details=CachedTokens(cached_tokens=usage.cached_tokens),
+    )
+    return shape.model_copy(update={"estimated": True}) if usage.estimated else shape
+
+
+def _has_content(chunk: Chunk) -> bool:
+    return bool(chunk.text or chunk.tool_calls or chunk.logprobs or chunk.finish_reason)
+
+
+def _chat_choice(index: int, choice: Choice) -> ChatChoice:
+    fields: dict[str, object] = {"role": "assistant", "content": choice.text}
+    if choice.tool_calls:
+        fields["content"] = choice.text or None
+        fields["tool_calls"] = [
+            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+            for call in choice.tool_calls
+        ]
+    return ChatChoice(
+        index=index,
+        message=AnswerMessage.model_validate(fields),
+        logprobs=_chat_logprobs(choice.logprobs),
+        finish_reason=choice.finish_reason,
+    )
+
+
+def _tool_delta(delta: ToolCallDelta) -> ToolCallAnswer:
+    function: dict[str, object] = {"arguments": delta.arguments}
+    if delta.name is not None:
+        function["name"] = delta.name
+    fields: dict[str, object] = {"index": delta.position, "function": FunctionCallShape.model_validate(function)}
+    if delta.id is not None:
+        fields |= {"id": delta.id, "type": "function"}
+    return ToolCallAnswer.model_validate(fields)
+
+
+def _chat_logprobs(entries: Sequence[TokenLogprob]) -> ChatLogprobs | None:
+    if not entries:
+        return None
+    content = [
+        TokenLogprobShape(
+            token=entry.token,
+            logprob=entry.logprob,
+            bytes=list(entry.token.encode()),
+            top_logprobs=[
+                TopLogprob(token=token, logprob=logprob, bytes=list(token.encode())) for token, logprob in entry.top
+            ],
+        )
+        for entry in entries
+    ]
+    return ChatLogprobs(content=content)
+
+
+def _text_logprobs(entries: Sequence[TokenLogprob], offset: int) -> TextLogprobs | None:
+    if not entries:
+        return None
+    offsets = []
+    for entry in entries:
+        offsets.append(offset)
+        offset += len(entry.token)
+    return TextLogprobs(
+        tokens=[entry.token for entry in entries],
+        token_logprobs=[entry.logprob for entry in entries],
+        top_logprobs=[dict(entry.top) for entry in entries],
+        text_offset=offsets,
+    )
+
+
+def _base64(vector: Sequence[float]) -> str:
+    return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()

@@ -1,0 +1,211 @@
+"""The shapes of answers: what our routes send and document, and what the HTTP engine reads.
+
+Every field has a default and unknown ones are ignored, because other servers leave out and add
+fields; what is sent has exactly the fields that were set.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+
+class Shape(BaseModel):
+    """Base of answer shapes."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    def json_text(self) -> str:
+        """Compact JSON of the fields that were set."""
+        return self.model_dump_json(exclude_unset=True)
+
+
+def _text_or_empty(value: Any) -> Any:
+    return "" if value is None else value
+
+
+def _list_or_empty(value: Any) -> Any:
+    return [] if value is None else value
+
+
+TextOrNull = Annotated[str, BeforeValidator(_text_or_empty)]
+
+
+class CachedTokens(Shape):
+    """How much of the prompt was found in a prefix cache."""
+
+    cached_tokens: int = 0
+
+
+class UsageShape(Shape):
+    """Token counts. `estimated` is ours: true when another server sent none and they were guessed."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    total_tokens: int = 0
+    prompt_tokens_details: CachedTokens | None = None
+    estimated: bool = False
+
+
+class TopLogprob(Shape):
+    """One token with its log probability and its bytes."""
+
+    token: str = ""
+    logprob: float = 0.0
+    bytes: list[int] | None = None
+
+
+class TokenLogprobShape(TopLogprob):
+    """The chosen token, with the likeliest alternatives."""
+
+    top_logprobs: Annotated[list[TopLogprob], BeforeValidator(_list_or_empty)] = []
+
+
+class ChatLogprobs(Shape):
+    """Log probabilities of a chat answer's tokens."""
+
+    content: Annotated[list[TokenLogprobShape], BeforeValidator(_list_or_empty)] = []
+
+
+class FunctionCallShape(Shape):
+    """A function call, or a piece of one."""
+
+    name: str | None = None
+    arguments: TextOrNull = ""
+
+
+class ToolCallAnswer(Shape):
+    """A tool call, or in a stream a piece of one; `index` is its position and is only in streams."""
+
+    index: int = 0
+    id: str | None = None
+    type: str | None = "function"
+    function: FunctionCallShape = FunctionCallShape()
+
+
+class AnswerMessage(Shape):
+    """The answer, or in a stream a piece of it (a delta)."""
+
+    role: str | None = None
+    content: str | None = None
+    tool_calls: Annotated[list[ToolCallAnswer], BeforeValidator(_list_or_empty)] = []
+
+
+class ChatChoice(Shape):
+    """One finished chat answer."""
+
+    index: int = 0
+    message: AnswerMessage = AnswerMessage()
+    logprobs: ChatLogprobs | None = None
+    finish_reason: str | None = None
+
+
+class ChatCompletion(Shape):
+    """The answer of /v1/chat/completions."""
+
+    id: str = ""
+    object: Literal["chat.completion"] = "chat.completion"
+    created: int = 0
+    model: str = ""
+    choices: list[ChatChoice] = []
+    usage: UsageShape | None = None
+
+
+class ChatDelta(Shape):
+    """A piece of one chat answer."""
+
+    index: int = 0
+    delta: AnswerMessage = AnswerMessage()
+    logprobs: ChatLogprobs | None = None
+    finish_reason: str | None = None
+
+
+class ChatCompletionChunk(Shape):
+    """One event of a chat stream."""
+
+    id: TextOrNull = ""
+    object: str = "chat.completion.chunk"
+    created: int = 0
+    model: str = ""
+    choices: Annotated[list[ChatDelta], BeforeValidator(_list_or_empty)] = []
+    usage: UsageShape | None = None
+
+
+class TextLogprobs(Shape):
+    """Log probabilities of a plain completion's tokens, column by column."""
+
+    tokens: list[str] = []
+    token_logprobs: list[float | None] = []
+    top_logprobs: list[dict[str, float] | None] | None = None
+    text_offset: list[int] = []
+
+
+class TextChoice(Shape):
+    """One plain completion, or in a stream a piece of it."""
+
+    index: int = 0
+    text: TextOrNull = ""
+    logprobs: TextLogprobs | None = None
+    finish_reason: str | None = None
+
+
+class TextCompletion(Shape):
+    """The answer of /v1/completions, or one event of its stream."""
+
+    id: TextOrNull = ""
+    object: str = "text_completion"
+    created: int = 0
+    model: str = ""
+    choices: Annotated[list[TextChoice], BeforeValidator(_list_or_empty)] = []
+    usage: UsageShape | None = None
+
+
+class EmbeddingShape(Shape):
+    """One vector; as base64 it is little-endian 32-bit floats."""
+
+    object: Literal["embedding"] = "embedding"
+    index: int = 0
+    embedding: list[float] | str = []
+
+
+class EmbeddingList(Shape):
+    """The answer of /v1/embeddings."""
+
+    object: Literal["list"] = "list"
+    data: list[EmbeddingShape] = []
+    model: str = ""
+    usage: UsageShape = UsageShape()
+
+
+class ModelShape(Shape):
+    """One model; `context_tokens` and `capabilities` are ours."""
+
+    id: str = ""
+    object: Literal["model"] = "model"
+    created: int = 0
+    owned_by: str = ""
+    context_tokens: int = 0
+    capabilities: list[str] = []
+
+
+class ModelList(Shape):
+    """The answer of /v1/models."""
+
+    object: Literal["list"] = "list"
+    data: list[ModelShape] = []
+
+
+class ErrorDetail(Shape):
+    """What went wrong, in a sentence; `param` is the field at fault."""
+
+    message: TextOrNull = ""
+    type: str | None = None
+    param: str | None = None
+    code: str | int | None = Field(default=None)
+
+
+class ErrorBody(Shape):
+    """The body of every error."""
+
+    error: ErrorDetail

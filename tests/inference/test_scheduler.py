@@ -1,0 +1,99 @@
+"""Scheduling and sequences, without a model."""
+
+from __future__ import annotations
+
+from inference.llamacpp.scheduler import Scheduler
+from inference.llamacpp.sequence import Generation
+from inference.protocol import ChatRequest, Sampling, TokenLogprob
+
+
+def generation(prompt: int, n: int = 1, max_tokens: int = 10, stop: tuple[str, ...] = ()) -> Generation:
+    request = ChatRequest("m", prompt="p", sampling=Sampling(n=n, stop=stop))
+    return Generation(request, list(range(prompt)), max_tokens, grammar=None)
+
+
+def compute(scheduler: Scheduler) -> list[tuple[int, int, bool]]:
+    """One step as the worker does it; what it computed as (start, count, output)."""
+    scheduler.admit()
+    steps = scheduler.schedule()
+    for step in steps:
+        step.sequence.computed += step.count
+        if step.output:
+            step.sequence.append(65, b"A")
+    return [(step.start, step.count, step.output) for step in steps]
+
+
+async def test_a_long_prompt_is_computed_in_chunks() -> None:
+    scheduler = Scheduler(slots=2, batch_tokens=4)
+    scheduler.add(generation(10))
+    assert [compute(scheduler) for _ in range(4)] == [
+        [(0, 4, False)],
+        [(4, 4, False)],
+        [(8, 2, True)],
+        [(10, 1, True)],
+    ]
+
+
+async def test_decoding_goes_before_prompts_and_shares_the_batch() -> None:
+    scheduler = Scheduler(slots=2, batch_tokens=4)
+    scheduler.add(generation(2))
+    compute(scheduler)
+    scheduler.add(generation(6))
+    assert compute(scheduler) == [(2, 1, True), (0, 3, False)]
+    assert compute(scheduler) == [(3, 1, True), (3, 3, True)]
+    assert compute(scheduler) == [(4, 1, True), (6, 1, True)]
+
+
+async def test_sequences_wait_in_order_for_the_lowest_free_slot() -> None:
+    scheduler = Scheduler(slots=2, batch_tokens=8)
+    first, second = generation(1, n=3), generation(1)
+    scheduler.add(first)
+    scheduler.add(second)
+    assert [sequence.slot for sequence in scheduler.admit()] == [0, 1]
+    assert (scheduler.admit(), len(scheduler.waiting)) == ([], 2)
+    assert scheduler.release(first.sequences[0]) == 0
+    assert scheduler.admit() == [first.sequences[2]]
+    assert first.sequences[2].slot == 0
+    assert scheduler.release(second.sequences[0]) is None
+    assert not scheduler.waiting
+    for sequence in first.sequences[1:]:
+        scheduler.release(sequence)
+    assert scheduler.idle
+    assert scheduler.release(first.sequences[0]) is None  # again does nothing
+
+
+async def test_characters_come_whole() -> None:
+    (sequence,) = generation(1).sequences
+    pieces = [sequence.append(1, piece).text for piece in ("é".encode()[:1], "é".encode()[1:], b"a\xe2\x82", b"\xac")]
+    assert pieces == ["", "é", "a", "€"]
+
+
+async def test_half_a_character_at_the_end_is_replaced() -> None:
+    (sequence,) = generation(1, max_tokens=2).sequences
+    sequence.append(1, b"a")
+    last = sequence.append(1, b"\xe2\x82")
+    assert (last.text, last.finish_reason) == ("\ufffd", "length")
+
+
+async def test_an_end_token_ends_and_gives_what_was_held_back() -> None:
+    (sequence,) = generation(1, stop=("xyz",)).sequences
+    assert sequence.append(1, b"xy").text == ""
+    last = sequence.append(2, None)
+    assert (last.text, last.finish_reason, sequence.finished, sequence.generated) == ("xy", "stop", True, 2)
+
+
+async def test_a_stop_string_across_tokens_ends_without_itself() -> None:
+    (sequence,) = generation(1, max_tokens=2, stop=("xyz",)).sequences
+    entry = TokenLogprob("x", -1.0)
+    assert sequence.append(1, b"ax", entry).logprobs == (entry,)
+    last = sequence.append(2, b"yzb")
+    assert (last.text, last.finish_reason) == ("", "stop")  # not "length", though that is reached too
+
+
+async def test_usage_counts_the_prompt_once() -> None:
+    whole = generation(5, n=2)
+    for sequence in whole.sequences:
+        sequence.append(1, b"a")
+        sequence.append(2, None)
+    assert whole.finished
+    assert (whole.usage().prompt_tokens, whole.usage().completion_tokens) == (5, 4)
