@@ -41,12 +41,17 @@ for name, code in (("visible", {_VISIBLE_RED}), ("hidden", {_HIDDEN_RED})):
 
 @dataclass(frozen=True)
 class Task:
-    """One held-out task; `tests` are assert statements."""
+    """One held-out task; `tests` are assert statements, `imports` what they need."""
 
     id: str
     family: str
     instruction: str
     tests: tuple[str, ...]
+    imports: str
+
+    def module(self, first: int) -> str:
+        """Every second test from `first` on, as a module beside solution.py."""
+        return "\n".join(["from solution import *", self.imports, *self.tests[first::2], ""])
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,10 @@ def held_out() -> list[Task]:
     """The tasks of training/heldout.jsonl."""
     lines = (ROOT / "training" / "heldout.jsonl").read_text().splitlines()
     raw = [json.loads(line) for line in lines]
-    return [Task(item["id"], item["family"], item["instruction"], tuple(item["tests"])) for item in raw]
+    return [
+        Task(item["id"], item["family"], item["instruction"], tuple(item["tests"]), item["test_imports"])
+        for item in raw
+    ]
 
 
 async def answer(engine: Engine, sandbox: Sandbox, model: str, task: Task) -> Answer:
@@ -81,8 +89,8 @@ async def answer(engine: Engine, sandbox: Sandbox, model: str, task: Task) -> An
         return Answer(False, False, cost)
     files = {
         "solution.py": code,
-        "visible.py": "from solution import *\n" + "\n".join(task.tests[::2]),
-        "hidden.py": "from solution import *\n" + "\n".join(task.tests[1::2]),
+        "visible.py": task.module(0),
+        "hidden.py": task.module(1),
         "judge.py": _JUDGE,
     }
     contents = {name: text.encode() for name, text in files.items()}

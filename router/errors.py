@@ -13,14 +13,6 @@ class PolicyRefused(EngineError):
     code = "policy_violation"
 
 
-class NoCapableModel(EngineError):
-    """Models may answer, but none has the capability or the context the request needs."""
-
-    status = 400
-    type = "invalid_request_error"
-    code = "no_capable_model"
-
-
 class QuotaExceeded(EngineError):
     """The call's worst case does not fit the tenant's budget; nothing was sent."""
 

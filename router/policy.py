@@ -5,13 +5,16 @@ Pure functions over data: the same rules bind the first choice, every fallback a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from inference import capabilities
 from inference.catalog import ModelBase
-from inference.errors import ContextLengthExceeded, EngineError
+from inference.errors import ContextLengthExceeded, EngineError, UnsupportedParameter
 from inference.protocol import Capability, ChatRequest
-from router.errors import NoCapableModel, PolicyRefused
+from router.errors import PolicyRefused
+
+_MILDEST_FIRST: tuple[type[EngineError], ...] = (ContextLengthExceeded, UnsupportedParameter, PolicyRefused)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +27,12 @@ class PassedOver:
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What an answer takes. `least_tokens` is a low estimate of the prompt, so that only the hopeless is refused."""
+    """What an answer takes: capabilities, each with the request's field that asks for it, and room for the prompt.
 
-    capabilities: frozenset[Capability]
+    `least_tokens` is a low estimate, so that only the hopeless is refused.
+    """
+
+    capabilities: Mapping[Capability, str]
     data_class: str
     least_tokens: int = 0
 
@@ -41,16 +47,7 @@ class Feasible:
 
 def needs(request: ChatRequest) -> Needs:
     """What this request asks of a model."""
-    asked: dict[Capability, bool] = {
-        "chat": bool(request.messages),
-        "completion": request.prompt is not None and request.suffix is None,
-        "infill": request.suffix is not None,
-        "tools": bool(request.tools),
-        "json_schema": request.response_format.kind != "text",
-        "logprobs": request.sampling.logprobs,
-    }
-    capabilities = frozenset(name for name, wanted in asked.items() if wanted)
-    return Needs(capabilities, request.caller.data_class, prompt_bytes(request) // 8)
+    return Needs(capabilities.needs(request), request.caller.data_class, prompt_bytes(request) // 8)
 
 
 def prompt_bytes(request: ChatRequest) -> int:
@@ -63,31 +60,31 @@ def feasible(candidates: Sequence[ModelBase], needs: Needs, *, air_gapped: bool)
     """Split the candidates. Raises an engine error that gives every reason when none is left."""
     passed_over: list[PassedOver] = []
     admitted: list[ModelBase] = []
-    refusals: list[type[EngineError]] = []
+    refusals: list[EngineError] = []
     for model in candidates:
         refusal = _refusal(model, needs, air_gapped)
         if refusal is None:
             admitted.append(model)
         else:
-            refusals.append(refusal[0])
-            passed_over.append(PassedOver(model.name, refusal[1]))
+            refusals.append(refusal)
+            passed_over.append(PassedOver(model.name, refusal.message))
     if not admitted:
         reasons = "; ".join(f"{passed.model}: {passed.reason}" for passed in passed_over)
         # The mildest reason is the most useful one: what would have to change for the nearest candidate.
-        mildest = next(kind for kind in (ContextLengthExceeded, NoCapableModel, PolicyRefused) if kind in refusals)
-        raise mildest(f"No model may answer this request ({reasons}).")
+        mildest = min(refusals, key=lambda refusal: _MILDEST_FIRST.index(type(refusal)))
+        raise type(mildest)(f"No model may answer this request ({reasons}).", param=mildest.param)
     return Feasible(tuple(admitted), tuple(passed_over))
 
 
-def _refusal(model: ModelBase, needs: Needs, air_gapped: bool) -> tuple[type[EngineError], str] | None:
+def _refusal(model: ModelBase, needs: Needs, air_gapped: bool) -> EngineError | None:
     if model.remote and air_gapped:
-        return PolicyRefused, "it is outside the walls and this appliance is air-gapped"
+        return PolicyRefused("it is outside the walls and this appliance is air-gapped")
     # What is declared counts; undeclared, a local model may see everything and a remote one nothing.
     sees = model.data_classes if model.data_classes is not None else (() if model.remote else (needs.data_class,))
     if needs.data_class not in sees:
-        return PolicyRefused, f"it may not see data of class {needs.data_class!r}"
-    if lacking := sorted(needs.capabilities - model.capabilities):
-        return NoCapableModel, f"it lacks {', '.join(lacking)}"
+        return PolicyRefused(f"it may not see data of class {needs.data_class!r}")
+    if lacking := [name for name in needs.capabilities if name not in model.capabilities]:
+        return UnsupportedParameter(f"it lacks {', '.join(lacking)}", param=needs.capabilities[lacking[0]])
     if needs.least_tokens > model.context_tokens:
-        return ContextLengthExceeded, f"its context of {model.context_tokens} tokens is too short"
+        return ContextLengthExceeded(f"its context of {model.context_tokens} tokens is too short")
     return None

@@ -171,7 +171,7 @@ class Router:
         return replace(embeddings, usage=replace(embeddings.usage, cost_usd=record.cost_usd))
 
     def _embedding_model(self, request: EmbedRequest) -> ModelBase:
-        wanted = Needs(frozenset({"embeddings"}), request.caller.data_class)
+        wanted = Needs({"embeddings": "model"}, request.caller.data_class)
         spec = self._rules.routes.get(request.model)
         candidates = self._members(spec) if spec else [self._model(request.model)]
         return feasible(candidates, wanted, air_gapped=self._rules.air_gapped).models[0]

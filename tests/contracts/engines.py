@@ -11,12 +11,15 @@ from pathlib import Path
 
 import httpx
 
-from inference.catalog import HttpModel, LlamaCppModel, ScriptedModel, ScriptedReply, VllmModel
+from inference.catalog import Catalog, HttpModel, LlamaCppModel, ScriptedModel, ScriptedReply, VllmModel
 from inference.http import HttpEngine
 from inference.llamacpp.engine import LlamaCppEngine
 from inference.protocol import Capability, Engine
 from inference.scripted import ScriptedEngine
 from inference.vllm import VllmEngine
+from ledger.sql_ledger import open_ledger
+from router.router import Router, Rules
+from router.spec import TenantSpec
 from tests.inference.serving import app_for, eventually, serve
 from tests.inference.tiny_model import write_tiny_model
 
@@ -132,6 +135,25 @@ async def vllm(folder: Path) -> AsyncIterator[Subject]:
         await engine.close()
 
 
+@asynccontextmanager
+async def router(folder: Path) -> AsyncIterator[Subject]:
+    """The router in front of the fake, with a ledger and budget of its own."""
+    engine = ScriptedEngine(SCRIPT)
+    tenant = {"name": "default", "data_class": "internal", "budget": {"limit_usd": 1}}
+    catalog = Catalog(tiers=("draft",), models=(SCRIPT,))
+    rules = Rules(catalog, routes={}, tenants={"default": TenantSpec.model_validate(tenant)}, air_gapped=True)
+    ledger = await open_ledger(f"sqlite:///{folder}/ledger.db")
+
+    async def in_flight() -> int:
+        return engine.in_flight
+
+    try:
+        yield Subject(Router(rules, {NAME: engine}, ledger, ledger), in_flight)
+    finally:
+        await engine.close()
+        await ledger.close()
+
+
 def vllm_spec(python: Path) -> VllmModel:
     """A model whose vLLM runs in the given interpreter."""
     return VllmModel(
@@ -159,4 +181,5 @@ ENGINES: dict[str, Factory] = {
     "http": http,
     "llama_cpp": llama_cpp,
     "vllm": vllm,
+    "router": router,
 }

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.errors import ContextLengthExceeded, EngineError, ModelNotFound, NoStrongerModel
+from inference.errors import ContextLengthExceeded, EngineError, ModelNotFound, NoStrongerModel, UnsupportedParameter
 from inference.protocol import Caller, ChatRequest, Message, Tool
 from router.difficulty import estimate
-from router.errors import NoCapableModel, PolicyRefused
+from router.errors import PolicyRefused
 from router.policy import feasible, needs
 from router.route import expected_cost, worst_cost
 from router.router import Router
@@ -69,7 +69,7 @@ async def test_capabilities_and_context_pass_candidates_over(router: Router) -> 
     assert chosen(router, ask("word " * 2000)) == ["middle"]
     with pytest.raises(ContextLengthExceeded):
         router.decide(ask("word " * 200_000))
-    with pytest.raises(NoCapableModel, match="small: it lacks tools"):
+    with pytest.raises(UnsupportedParameter, match="small: it lacks tools"):
         router.decide(ask(tools=(Tool("search"),)))
 
 
