@@ -26,8 +26,8 @@ check: setup         ## style, types, architecture
 bench: setup         ## side by side with peers: make bench GROUP=codegen
 	@$(VENV)/python -m bench $(GROUP)
 
-train:               ## the bundled models, from scratch (about two hours on two cores)
-	@$(PYTHON) scripts/setup.py && $(VENV)/python -m training --help
+train: setup         ## the bundled models, from scratch (about two hours on two cores); goes on where it stopped
+	@PYTHON=$(PYTHON) sh scripts/train.sh
 
 lock: setup          ## requirements/*.lock from pyproject.toml
 	@sh scripts/lock.sh

@@ -1,0 +1,1 @@
+"""Families that say yes or no to a text."""

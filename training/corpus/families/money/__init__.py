@@ -1,0 +1,1 @@
+"""Families about prices and sums of money."""

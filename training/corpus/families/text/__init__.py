@@ -1,0 +1,1 @@
+"""Families about text: words, letters, cleaning and layout."""
