@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from rich.progress import track
 
@@ -140,8 +141,14 @@ async def measure() -> list[Row]:
             strong = await answers(engine, sandbox, STRONG, tasks)
     both = [cascade(*pair) for pair in zip(weak, strong, strict=True)]
     rows = rows_of(weak, strong, both)
-    keep("models", rows, {"tasks": len(tasks), "families": len({task.family for task in tasks})})
-    put_into(ROOT / "README.md", "bench models", readme_table(weak, strong, both))
+    measured = {f"`{WEAK}`": weak, f"`{STRONG}`": strong, "cascade of the two": both}
+    notes: dict[str, Any] = {
+        "tasks": len(tasks),
+        "families": len({task.family for task in tasks}),
+        "table": {name: figures(found) for name, found in measured.items()},
+    }
+    keep("models", rows, notes)
+    put_into(ROOT / "README.md", "bench models", readme_table(notes))
     return rows
 
 
@@ -169,12 +176,19 @@ def wrong_share(found: Sequence[Answer]) -> float:
     return round(sum(not item.right for item in accepted) / max(1, len(accepted)), 4)
 
 
-def readme_table(weak: Sequence[Answer], strong: Sequence[Answer], both: Sequence[Answer]) -> list[str]:
-    """The README's table."""
-    columns = {f"`{WEAK}`": weak, f"`{STRONG}`": strong, "cascade of the two": both}
-    head = f"| {len(weak)} held-out tasks | pass@1 | accepted but wrong | USD per 1,000 tasks |"
-    body = [
-        f"| {name} | {share(found):.3f} | {wrong_share(found):.3f} | {usd_per_thousand(found):.4f} |"
-        for name, found in columns.items()
-    ]
-    return [head, "|---|---|---|---|", *body]
+def figures(found: Sequence[Answer]) -> dict[str, float]:
+    """One line of the README's table."""
+    return {
+        "pass@1": share(found),
+        "accepted but wrong": wrong_share(found),
+        "USD per 1,000 tasks": round(usd_per_thousand(found), 4),
+    }
+
+
+def readme_table(notes: Mapping[str, Any]) -> list[str]:
+    """The README's table, from the notes of bench/results/models.json."""
+    table: Mapping[str, Mapping[str, float]] = notes["table"]
+    columns = list(next(iter(table.values())))
+    head = f"| {notes['tasks']} held-out tasks | {' | '.join(columns)} |"
+    body = [f"| {name} | {' | '.join(f'{line[column]:g}' for column in columns)} |" for name, line in table.items()]
+    return [head, "|---" * (len(columns) + 1) + "|", *body]
