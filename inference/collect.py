@@ -52,10 +52,12 @@ class Collector:
         self._model = ""
         self._route = ""
         self.chunks = 0
+        self.answer_bytes = 0
 
     def add(self, chunk: Chunk) -> None:
         """Take the next chunk of the stream."""
         self.chunks += 1
+        self.answer_bytes += len(chunk.text.encode()) + sum(len(call.arguments.encode()) for call in chunk.tool_calls)
         self._model = chunk.model or self._model
         self._route = chunk.route or self._route
         self._usage = chunk.usage or self._usage

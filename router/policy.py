@@ -5,6 +5,7 @@ Pure functions over data: the same rules bind the first choice, every fallback a
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -51,9 +52,12 @@ def needs(request: ChatRequest) -> Needs:
 
 
 def prompt_bytes(request: ChatRequest) -> int:
-    """UTF-8 bytes of everything the model will read."""
-    texts = [message.content for message in request.messages] + [request.prompt or "", request.suffix or ""]
-    return sum(len(text.encode()) for text in texts)
+    """UTF-8 bytes of everything the model will read: texts, calls made before, tools and schemas."""
+    calls = [call.name + call.arguments for message in request.messages for call in message.tool_calls]
+    tools = [tool.name + tool.description + json.dumps(tool.parameters) for tool in request.tools]
+    schema = json.dumps(request.response_format.schema) if request.response_format.schema else ""
+    texts = [message.content for message in request.messages] + [request.prompt or "", request.suffix or "", schema]
+    return sum(len(text.encode()) for text in (*texts, *calls, *tools))
 
 
 def feasible(candidates: Sequence[ModelBase], needs: Needs, *, air_gapped: bool) -> Feasible:

@@ -65,11 +65,15 @@ class CallRecord:
 
     @property
     def counted(self) -> Usage:
-        """The engine's count, or a fail-closed estimate: a chunk is a token, a prompt that was sent is paid for."""
+        """The engine's count, or an estimate that rather charges too much.
+
+        A prompt that was sent is paid for; an answer has a token for every chunk, or for three bytes if that is more.
+        """
         if usage := self.usage or self.collector.usage:
             return usage
-        sent = self.collector.chunks or self.ending == "cancelled" or isinstance(self.error, DeadlineExceeded)
-        return Usage(self.prompt_tokens if sent else 0, self.collector.chunks, estimated=True)
+        unknown = self.collector.chunks or self.ending == "cancelled" or isinstance(self.error, DeadlineExceeded)
+        answered = max(self.collector.chunks, -(-self.collector.answer_bytes // 3))
+        return Usage(self.prompt_tokens if self.model and unknown else 0, answered, estimated=True)
 
     @property
     def cost_usd(self) -> Decimal:

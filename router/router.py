@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Coroutine, Iterator, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager, contextmanager
+from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -183,7 +183,7 @@ class Router:
         self, model: ModelBase, record: CallRecord, worst_usd: Decimal, deadline: float | None
     ) -> AsyncGenerator[None, None]:
         """Reserve and hold a slot around one attempt; then settle it, or release it for the next candidate."""
-        await self._reserve(record, worst_usd)
+        await self._held(record, worst_usd)
         record.begin(model)
         try:
             async with self.slots[model.name].slot(deadline):
@@ -197,6 +197,20 @@ class Router:
                 await self._to_the_end(self._accounts.release(call_key(record.request_id)))
             else:
                 await self._to_the_end(self._settle(record))
+
+    async def _held(self, record: CallRecord, worst_usd: Decimal) -> None:
+        """Reserve; a caller who leaves meanwhile leaves no hold behind, only the record of a call that cost nothing."""
+        reserving = asyncio.ensure_future(self._reserve(record, worst_usd))
+        try:
+            await asyncio.shield(reserving)
+        except asyncio.CancelledError:
+            await self._to_the_end(self._settle_once(reserving, record))
+            raise
+
+    async def _settle_once(self, reserving: asyncio.Future[None], record: CallRecord) -> None:
+        with suppress(EngineError):  # a refusal is in the ledger already
+            await reserving
+            await self._settle(record)
 
     async def _reserve(self, record: CallRecord, worst_usd: Decimal) -> None:
         budget = self._rules.tenants[record.caller.tenant].budget.budget()

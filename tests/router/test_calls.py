@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from contextlib import aclosing
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
+from inference.catalog import ScriptedReply
 from inference.collect import complete
 from inference.errors import EngineUnavailable
 from inference.protocol import Caller, ChatRequest, Chunk, EmbedRequest, Message, Sampling
@@ -59,15 +61,55 @@ async def test_the_first_chunk_says_why_and_the_last_says_what_it_cost(router: R
 async def test_an_aborted_stream_is_charged_for_what_came(ledger: SqlLedger) -> None:
     router = Router(rules(), {"small": scripted("small", delay_seconds=0.01)}, ledger, ledger)
     async with aclosing(router.stream(ask("small"))) as chunks:
-        await anext(chunks)
-        await anext(chunks)
+        came = [await anext(chunks), await anext(chunks)]
         assert await held(ledger) > 0
     (entry,) = await calls(ledger)
     assert entry.type == "call.cancelled"
     assert entry.data["usage_estimated"] is True
-    assert entry.data["completion_tokens"] == 2
+    assert entry.data["completion_tokens"] == -(-sum(len(chunk.text) for chunk in came) // 3)
     assert entry.cost_usd > 0
     assert await held(ledger) == 0
+
+
+class SlowAccounts:
+    """The ledger's accounts, with a reservation that somebody may leave in its middle."""
+
+    def __init__(self, ledger: SqlLedger) -> None:
+        self.ledger, self.reserving, self.go_on = ledger, asyncio.Event(), asyncio.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.ledger, name)
+
+    async def reserve(self, *arguments: Any) -> None:
+        self.reserving.set()
+        await self.go_on.wait()
+        await self.ledger.reserve(*arguments)
+
+
+async def test_who_leaves_while_money_is_reserved_leaves_no_hold(ledger: SqlLedger) -> None:
+    accounts = SlowAccounts(ledger)
+    router = Router(rules(), {"small": scripted("small")}, ledger, accounts)
+    call = asyncio.create_task(complete(router, ask("small")))
+    await accounts.reserving.wait()
+    call.cancel()
+    accounts.go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    await router.close()
+    (entry,) = await calls(ledger)
+    assert (entry.type, entry.data["model"]) == ("call.cancelled", None)
+    assert entry.cost_usd == 0
+    assert await held(ledger) == 0
+
+
+async def test_an_aborted_stream_of_long_chunks_is_charged_for_their_length(ledger: SqlLedger) -> None:
+    reply = ScriptedReply(text=" ".join(["x" * 299] * 3))
+    router = Router(rules(), {"small": scripted("small", replies=(reply,))}, ledger, ledger)
+    async with aclosing(router.stream(ask("small"))) as chunks:
+        got = await anext(chunks)
+    (entry,) = await calls(ledger)
+    assert (entry.type, entry.data["usage_estimated"]) == ("call.cancelled", True)
+    assert entry.data["completion_tokens"] == -(-len(got.text) // 3) > 90
 
 
 async def test_a_cancelled_caller_still_settles(ledger: SqlLedger) -> None:

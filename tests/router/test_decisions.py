@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from decimal import Decimal
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from inference.errors import ContextLengthExceeded, EngineError, ModelNotFound, NoStrongerModel, UnsupportedParameter
-from inference.protocol import Caller, ChatRequest, Message, Tool
+from inference.protocol import Caller, ChatRequest, Message, ResponseFormat, Tool, ToolCall
 from router.difficulty import estimate
 from router.errors import PolicyRefused
 from router.policy import feasible, needs
@@ -119,3 +122,16 @@ def test_the_worst_case_is_never_below_the_expected_one(text: str) -> None:
         request = ask(text)
         if len(text.encode()) < model.context_tokens:
             assert worst_cost(model, request) >= expected_cost(model.price, request)
+
+
+def test_tools_and_schemas_are_paid_for_too() -> None:
+    bare = ChatRequest("small", (Message("user", "hi"),))
+    model = CATALOG.get("middle")
+    assert model is not None
+    parameters = {"type": "object", "description": "x" * 3000}
+    for more in (
+        {"tools": (Tool("f", parameters=parameters),)},
+        {"response_format": ResponseFormat("json_schema", schema=parameters)},
+        {"messages": (Message("assistant", tool_calls=(ToolCall("1", "f", "y" * 3000),)),)},
+    ):
+        assert worst_cost(model, replace(bare, **more)) > worst_cost(model, bare) + 2990 * Decimal("0.00001")
