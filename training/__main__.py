@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
 import shutil
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +17,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Makes the two bundled code models from a seed.")
 HERE = Path(__file__).parent
-BUNDLED = HERE.parent / "inference" / "bundled"
+ROOT = HERE.parent
+BUNDLED = ROOT / "inference" / "bundled"
 HELDOUT = HERE / "heldout.jsonl"
 Work = Annotated[Path, typer.Option(help="Where everything in between is kept.")]
 Name = Annotated[str, typer.Argument(help="pico-coder or nano-coder")]
@@ -50,6 +54,8 @@ def tokenizer(
 @app.command()
 def train(name: Name, work: Work = WORK, threads: Annotated[int, typer.Option(help="CPU threads.")] = 2) -> None:
     """Train one model; a second call continues from the last checkpoint."""
+    # Every length of batch has compiled kernels of its own; by default the oldest are dropped and compiled again.
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "8192")
     import torch
 
     from training.dataset import encode
@@ -91,14 +97,22 @@ def evaluate(
     work: Work = WORK,
     results: Annotated[Path | None, typer.Option(help="Where to write the figures.")] = None,
 ) -> None:
-    """Measure greedy pass@1 through llama.cpp, in a smoke-grade cage; `make bench` gives the figures of record."""
-    from training.evaluate import evaluate_model, llama_cpp_answerer, read_exams
+    """Measure greedy pass@1 through llama.cpp, in the product's sandbox."""
+    from gateway.assemble import opened_sandbox
+    from gateway.config import load_config
+    from gateway.settings import Settings
+    from training.evaluate import Outcome, evaluate_model, llama_cpp_answerer, read_exams
     from training.results import parameters, summary, training_figures
 
-    exams = read_exams(tasks)
     answer = llama_cpp_answerer(of / name / f"{name}.Q8_0.gguf")
+
+    async def answered(show: Callable[[int, int], None]) -> list[Outcome]:
+        settings = Settings(sandbox_site=ROOT / ".sandbox-site")
+        async with opened_sandbox(load_config(ROOT / "models.yaml"), settings) as sandbox:
+            return await evaluate_model(answer, read_exams(tasks), sandbox, show)
+
     with bar(name) as progress:
-        outcomes = evaluate_model(answer, exams, tick(progress))
+        outcomes = asyncio.run(answered(tick(progress)))
     figures = {
         "model": name,
         "parameters": parameters(of / name / "model.safetensors"),

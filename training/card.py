@@ -20,8 +20,8 @@ It knows the {families} families of small Python functions and classes that it w
 ## Measured
 
 Greedy pass@1 on the held-out tasks: **{passed} of {tasks} ({percent:.1f} %)**. A task counts if all of its tests pass.
-Measured by `python -m training evaluate {name}`, which executes answers in a smoke-grade cage; the figures of record
-are those of `make bench`, which asks through the product and executes in its sandbox.
+Measured by `python -m training evaluate {name}`: llama.cpp answers with the GGUF file, and Bailey's sandbox runs each
+answer against its tests.
 
 | theme | pass@1 |
 |---|---|
@@ -44,8 +44,9 @@ seen within families it has seen. It says nothing about other tasks.
 
 ## Recipe
 
-AdamW, peak learning rate {rate:g} with {warmup} warm-up steps and linear decay to zero, weight decay {decay:g},
-batches of at most {batch:,} tokens, passes over the data: {epochs}, seed {seed}.
+Muon for the matrices inside the blocks and AdamW for the rest, in bfloat16; peak learning rate {rate:g} with {warmup}
+warm-up steps and linear decay to zero, weight decay {decay:g}, batches of at most {batch:,} tokens, passes over the
+data: {epochs}, seed {seed}.
 {run}
 
 ## Limits

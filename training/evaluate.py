@@ -1,7 +1,6 @@
-"""Greedy pass@1 of an exported model: llama.cpp answers, a subprocess with limits executes the answer and the tests.
+"""Greedy pass@1 of an exported model: llama.cpp answers, the product's sandbox runs each answer against its tests.
 
-A smoke-grade cage and a smoke-grade figure, for use while training; the figures of record are those of
-`make bench`, which asks through the product and executes in its sandbox.
+`make bench` measures the same through the whole product, with both models as a cascade.
 """
 
 from __future__ import annotations
@@ -14,10 +13,12 @@ from pathlib import Path
 from typing import Protocol
 
 from codegen.prompts import draft
-from training.corpus.execute import Runner
+from sandbox.protocol import Command, Sandbox
 from training.corpus.markup import conversation
 
 MAX_ANSWER_TOKENS = 384
+# An answer that ends the interpreter has not passed.
+RUN = b"import sys\ntry:\n    import tests\nexcept BaseException:\n    sys.exit(1)\n"
 FENCE = re.compile(r"```python\n(.*?)```", re.DOTALL)
 
 
@@ -38,19 +39,18 @@ class Exam:
     tests: tuple[str, ...]
     test_imports: str
 
+    def module(self) -> str:
+        """All tests, as a module beside answer.py."""
+        return "\n".join(["from answer import *", self.test_imports, *self.tests, ""])
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one problem: the answer, and each test's failure (None if it passed)."""
+    """What became of one problem; an answer passes if it passes every test."""
 
     exam: Exam
     answer: str
-    failures: tuple[str | None, ...]
-
-    @property
-    def passed(self) -> bool:
-        """Whether every test passed."""
-        return not any(self.failures)
+    passed: bool
 
 
 def read_exams(path: Path) -> list[Exam]:
@@ -85,12 +85,15 @@ def code_of(answer: str) -> str:
     return found.group(1) if found else answer
 
 
-def evaluate_model(answer: Answerer, exams: Sequence[Exam], show: Callable[[int, int], None]) -> list[Outcome]:
+async def evaluate_model(
+    answer: Answerer, exams: Sequence[Exam], sandbox: Sandbox, show: Callable[[int, int], None]
+) -> list[Outcome]:
     """Ask for each problem as a draft and run its tests on the answer."""
-    outcomes = []
-    with Runner() as runner:
-        for exam in exams:
-            text = answer(conversation(draft(exam.instruction)))
-            outcomes.append(Outcome(exam, text, runner.run(f"{exam.test_imports}\n{code_of(text)}", exam.tests)))
-            show(len(outcomes), len(exams))
+    outcomes: list[Outcome] = []
+    for exam in exams:
+        text = answer(conversation(draft(exam.instruction)))
+        files = {"answer.py": code_of(text).encode(), "tests.py": exam.module().encode(), "run.py": RUN}
+        result = await sandbox.run(Command(("python", "run.py"), files=files))
+        outcomes.append(Outcome(exam, text, result.ok))
+        show(len(outcomes), len(exams))
     return outcomes

@@ -43,8 +43,8 @@ def recipe(name: str, vocab_size: int) -> Recipe:
     """The recipe of a model. Raises ValueError for a name that is not in NAMES."""
     if name == "pico-coder":
         shape = Shape(vocab_size, width=128, layers=5, heads=4, feed_forward=352)
-        return Recipe(shape, epochs=3, batch_tokens=2048, peak_rate=4e-3)
+        return Recipe(shape, epochs=2, batch_tokens=2048, peak_rate=4e-3)
     if name == "nano-coder":
         shape = Shape(vocab_size, width=256, layers=6, heads=8, feed_forward=704)
-        return Recipe(shape, epochs=3, batch_tokens=4096, peak_rate=3e-3)
+        return Recipe(shape, epochs=2, batch_tokens=4096, peak_rate=3e-3)
     raise ValueError(f"There is no recipe for {name!r}; the names are {', '.join(NAMES)}.")

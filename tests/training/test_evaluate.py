@@ -3,46 +3,55 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from codegen.prompts import code_block, draft
+from gateway.assemble import opened_sandbox
+from gateway.config import load_config
+from gateway.settings import Settings
+from sandbox.protocol import Sandbox
 from training.corpus.markup import conversation
 from training.evaluate import Outcome, code_of, evaluate_model, read_exams
 from training.results import parameters, summary, training_figures
 
-HELDOUT = Path(__file__).parents[2] / "training" / "heldout.jsonl"
+ROOT = Path(__file__).parents[2]
+HELDOUT = ROOT / "training" / "heldout.jsonl"
 
 
-@pytest.fixture(scope="module")
-def outcomes() -> list[Outcome]:
-    """Forty tasks, answered by someone who knows the references and gives every fourth one wrongly."""
+@pytest.fixture
+async def sandbox() -> AsyncIterator[Sandbox]:
+    settings = Settings(sandbox_site=ROOT / ".sandbox-site")
+    async with opened_sandbox(load_config(ROOT / "models.yaml"), settings) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def outcomes(sandbox: Sandbox) -> list[Outcome]:
+    """Sixteen tasks, answered by someone who knows the references and gives every fourth one wrongly."""
     rows = [json.loads(line) for line in HELDOUT.read_text(encoding="utf-8").splitlines()]
     exams = {exam.id: exam for exam in read_exams(HELDOUT)}
     answers = {}
-    for place, row in enumerate(rows[:40]):
-        wrong = "while True:\n    pass" if place == 11 else f"{row['reference']}\ndel {row['name']}"
+    for place, row in enumerate(rows[:16]):
+        wrong = "raise SystemExit(0)" if place == 11 else f"{row['reference']}\ndel {row['name']}"
         text = code_block(wrong if place % 4 == 3 else row["reference"])
         answers[conversation(draft(row["instruction"]))] = text if place % 8 else f"Here it is:\n{text}\nEnjoy."
     seen: list[tuple[int, int]] = []
-    found = evaluate_model(
-        answers.__getitem__, [exams[row["id"]] for row in rows[:40]], lambda done, of: seen.append((done, of))
-    )
-    assert seen == [(place, 40) for place in range(1, 41)]
+    chosen = [exams[row["id"]] for row in rows[:16]]
+    found = await evaluate_model(answers.__getitem__, chosen, sandbox, lambda done, of: seen.append((done, of)))
+    assert seen == [(place, 16) for place in range(1, 17)]
     return found
 
 
 def test_wrong_answers_fail_and_right_answers_pass(outcomes: list[Outcome]) -> None:
-    assert [outcome.passed for outcome in outcomes] == [place % 4 != 3 for place in range(40)]
-    endless = outcomes[11]
-    assert set(endless.failures) == {"Failed: Timeout"}
-    assert outcomes[3].failures[0] is not None and "NameError" in outcomes[3].failures[0]
+    assert [outcome.passed for outcome in outcomes] == [place % 4 != 3 for place in range(16)]
 
 
 def test_the_summary_adds_up(outcomes: list[Outcome]) -> None:
     figures = summary(outcomes)
-    assert (figures["tasks"], figures["passed"], figures["pass_at_1"]) == (40, 30, 0.75)
+    assert (figures["tasks"], figures["passed"], figures["pass_at_1"]) == (16, 12, 0.75)
     themes = {outcome.exam.theme for outcome in outcomes}
     shares = {}
     for theme in themes:

@@ -72,7 +72,7 @@ def test_identifiers_are_taken_from_the_family_or_told_in_the_instruction(proble
 
 def test_a_family_and_its_split_agree(splits: list[FamilySplit]) -> None:
     for split in splits:
-        parts = [options for part in ("train", "dev", "heldout") for options in split.options[part]]
+        parts = [options for part in ("train", "heldout") for options in split.options[part]]
         assert len(parts) == len(combinations(split.family)), split.family.key
 
 

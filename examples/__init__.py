@@ -1,0 +1,1 @@
+"""Programs that use Bailey from outside, as its users do."""
