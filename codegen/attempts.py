@@ -74,7 +74,7 @@ class Attempts:
         while (limit := self._limit(assignment.plan, progress, started)) is None:
             try:
                 draft, verification = await self._attempt(assignment, progress, steps)
-            except NoStrongerModel as error:
+            except NoStrongerModel as error:  # none that is stronger, or none that the rest of the budget pays for
                 limit = error.message
                 break
             progress.add(draft, verification, assignment.plan.attempts_per_tier)
@@ -170,6 +170,7 @@ class Attempts:
             sampling=sampling,
             caller=assignment.task.caller,
             tried=tuple(progress.tried),
+            max_cost_usd=assignment.plan.budget_usd - progress.cost_usd,
             request_id=f"{request_id}.{retry}",
         )
         return await complete(self._engine, request)
@@ -180,4 +181,4 @@ def _acceptance(task: Task) -> tuple[str, ...]:
 
 
 def _texts(files: Mapping[str, bytes], paths: tuple[str, ...]) -> dict[str, str]:
-    return {path: files[path].decode(errors="replace") for path in paths if path in files}
+    return {path: files[path].decode() for path in paths if path in files}  # text: the plan has seen to it

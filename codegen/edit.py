@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from codegen.protocol import Patch
+from retrieval.chunk import split_lines
 
 _FENCE = re.compile(r"^```[ \t]*(?P<language>[\w+-]*)[ \t]*\n(?P<body>.*?)^```[ \t]*$", re.MULTILINE | re.DOTALL)
 _FILE_LINE = re.compile(r"\A#\s*file:\s*(?P<path>\S+)\s*\n")
@@ -37,7 +38,12 @@ class Target:
 
 def patch_from_answer(answer: str, target: Target) -> Patch:
     """Read an answer. Raises `MalformedAnswer`."""
-    changes = _json_changes(answer) or _block_changes(answer, target)
+    changes: dict[str, str | None]
+    if whole := _json_changes(answer) or _named_blocks(answer):
+        changes = {path: _with_ends_of(target.contents.get(path, ""), text) for path, text in whole.items()}
+    else:
+        path = target.paths[0]
+        changes = {path: merge_definitions(target.contents.get(path, ""), _blocks(answer)[0])}
     for path in changes:
         if not is_safe_path(path):
             raise MalformedAnswer(f"{path!r} is not a path inside the repository.")
@@ -70,38 +76,52 @@ def _json_changes(answer: str) -> dict[str, str | None] | None:
         raise MalformedAnswer(f"The answer is not a JSON change set with files of path and content: {error}.") from None
 
 
-def _block_changes(answer: str, target: Target) -> dict[str, str | None]:
+def _named_blocks(answer: str) -> dict[str, str | None]:
+    """The whole files among the blocks of an answer."""
+    return {match["path"]: block[match.end() :] for block in _blocks(answer) if (match := _FILE_LINE.match(block))}
+
+
+def _blocks(answer: str) -> list[str]:
     blocks = [match["body"] for match in _FENCE.finditer(answer)]
     if not blocks:
         raise MalformedAnswer("The answer has no code block.")
-    named = {match["path"]: block[match.end() :] for block in blocks if (match := _FILE_LINE.match(block))}
-    if named:
-        return dict(named)
-    path = target.paths[0]
-    return {path: merge_definitions(target.contents.get(path, ""), blocks[0])}
+    return blocks
+
+
+def _line_end(text: str) -> str:
+    """How the lines of a file end, going by its first."""
+    return "\r\n" if text.partition("\n")[0].endswith("\r") else "\n"
+
+
+def _with_ends_of(old: str, text: str | None) -> str | None:
+    """A file's new text with the line ends of its old one."""
+    return text if text is None else text.replace("\r\n", "\n").replace("\n", _line_end(old))
 
 
 def merge_definitions(source: str, block: str) -> str:
     """`source` with the block's functions and classes put in place of those of the same name, or at its end.
 
     Imports that `source` lacks go after its own; other statements of the block (examples, prints) are
-    left out unless they assign a name. Raises `MalformedAnswer` when either does not parse.
+    left out unless they assign a name. Every other line of `source` stays as it is, its end included.
+    Raises `MalformedAnswer` when either does not parse.
     """
     new, old = _parse(block, "The code block"), _parse(source, "The file to change")
     imports, statements = _sorted_out(new)
     if not statements:
         raise MalformedAnswer("The code block defines no function, class or constant.")
     spans = {_name(node): _span(node) for node in old.body if _name(node)}
-    edits = [(*spans[_name(node)], _text(block, node)) for node in statements if _name(node) in spans]
-    edits.append(_import_edit(old, source.splitlines(), imports))
-    lines = source.splitlines()
-    for start, end, replacement in sorted(edits, reverse=True):
-        lines[start - 1 : end] = replacement
-    added = ["\n".join(_text(block, node)) for node in statements if _name(node) not in spans]
-    return "\n\n\n".join(filter(None, ["\n".join(lines).strip("\n"), *added])) + "\n"
+    # Lines as Python counts them: a form feed or U+2028 ends none. The last one may have no end yet.
+    end, lines, block_lines = _line_end(source), split_lines(source), _bare_lines(block)
+    lines[-1:] = [line.rstrip("\r\n") + end for line in lines[-1:]]
+    edits = [(*spans[_name(node)], _text(block_lines, node)) for node in statements if _name(node) in spans]
+    edits.append(_import_edit(old, lines, imports))
+    for first, last, replacement in sorted(edits, reverse=True):
+        lines[first - 1 : last] = [line + end for line in replacement]
+    added = [end.join(_text(block_lines, node)) for node in statements if _name(node) not in spans]
+    return (end * 3).join(filter(None, ["".join(lines).strip("\r\n"), *added])) + end
 
 
-def _import_edit(old: ast.Module, lines: Sequence[str], imports: Sequence[ast.stmt]) -> tuple[int, int, list[str]]:
+def _import_edit(old: ast.Module, lines: Sequence[str], imports: Sequence[ast.stmt]) -> tuple[int, int, Sequence[str]]:
     """Which lines to replace by the missing imports: none of them after other imports, else the gap after the head."""
     present = {ast.dump(node): node.end_lineno or 0 for node in old.body if isinstance(node, _IMPORT)}
     missing = [ast.unparse(node) for node in imports if ast.dump(node) not in present]
@@ -109,7 +129,7 @@ def _import_edit(old: ast.Module, lines: Sequence[str], imports: Sequence[ast.st
     if present or not missing:
         return after + 1, after, missing
     gap_end = after
-    while gap_end < len(lines) and not lines[gap_end].strip():
+    while gap_end < len(lines) and not lines[gap_end].strip(" \t\r\n"):
         gap_end += 1
     return after + 1, gap_end, [*([""] if after else []), *missing, "", ""]
 
@@ -151,6 +171,10 @@ def _span(node: ast.stmt) -> tuple[int, int]:
     return min([node.lineno, *(d.lineno for d in decorators)]), node.end_lineno or node.lineno
 
 
-def _text(block: str, node: ast.stmt) -> list[str]:
+def _bare_lines(text: str) -> list[str]:
+    return [line.rstrip("\r\n") for line in split_lines(text)]
+
+
+def _text(lines: Sequence[str], node: ast.stmt) -> Sequence[str]:
     start, end = _span(node)
-    return block.splitlines()[start - 1 : end]
+    return lines[start - 1 : end]

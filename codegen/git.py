@@ -1,14 +1,18 @@
-"""Git plumbing on a bare repository: trees, commits, merges and refs, without any working tree.
+"""Git plumbing on a git directory: trees, commits, merges and refs, without any working tree.
 
-No hooks, no user configuration, no prompts, no remotes: every call runs with a pinned environment.
-Nothing here writes to a repository that is not ours, except `push`.
+Every call names its git directory, so git never looks for one in the folders around it, and runs with a
+pinned environment: nobody's user configuration, no prompts, no objects fetched on the way, and no hooks
+but those of a repository that is pushed to.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,12 +24,20 @@ _ENVIRONMENT = {
     "LC_ALL": "C.UTF-8",
     "GIT_CONFIG_NOSYSTEM": "1",
     "GIT_CONFIG_GLOBAL": "/dev/null",
+    "GIT_ATTR_NOSYSTEM": "1",
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_OPTIONAL_LOCKS": "0",
+    # A repository may name a program that brings its missing objects; only plain paths are ever read.
+    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_ALLOW_PROTOCOL": "file",
 }
-# Repositories may belong to somebody else than the appliance's user; we only read from them.
-_OPTIONS = ("-c", "core.hooksPath=/dev/null", "-c", "safe.directory=*", "-c", "gc.auto=0")
+_OPTIONS = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "maintenance.auto=false")
+_GRACE_SECONDS = 5.0
+COMMITTER = "Bailey"
 NOT_FOUND = "0" * 40
+# A task holds its files in memory: what is larger than source files are is left out, too much of it all is refused.
+LARGEST_FILE_BYTES = 16 * 1024**2
+LARGEST_TREE_BYTES = 256 * 1024**2
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +52,11 @@ class Commit:
 
 
 class Git:
-    """One repository, addressed by its git directory (or a checkout)."""
+    """One repository, addressed by its git directory."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, timeout_seconds: float = 600.0) -> None:
         self.directory = directory
+        self._timeout_seconds = timeout_seconds
 
     async def run(
         self,
@@ -54,15 +67,19 @@ class Git:
     ) -> tuple[int, bytes]:
         """Run git; exit code and stdout. Raises `RepositoryProblem` for exit codes that are not `ok`."""
         process = await asyncio.create_subprocess_exec(
-            "git", "-C", str(self.directory), *_OPTIONS, *arguments,
+            "git", f"--git-dir={self.directory}", *_OPTIONS, *arguments,
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-            env={**_ENVIRONMENT, **(environment or {})},
+            env={**_ENVIRONMENT, **(environment or {})}, start_new_session=True,
         )  # fmt: skip
         try:
-            stdout, stderr = await process.communicate(stdin)
+            async with asyncio.timeout(self._timeout_seconds):
+                stdout, stderr = await process.communicate(stdin)
+        except TimeoutError:
+            limit = f"{self._timeout_seconds:g} seconds"
+            raise RepositoryProblem(f"`git {arguments[0]}` did not end within {limit} and was stopped.") from None
         finally:
             if process.returncode is None:
-                process.kill()
+                await _stop(process)
         code = process.returncode or 0
         if code not in ok:
             said = stderr.decode(errors="replace").strip().splitlines()
@@ -71,7 +88,7 @@ class Git:
 
     async def text(self, *arguments: str, stdin: bytes = b"") -> str:
         """Stdout as stripped text."""
-        return (await self.run(*arguments, stdin=stdin))[1].decode().strip()
+        return (await self.run(*arguments, stdin=stdin))[1].decode(errors="replace").strip()
 
     async def resolve(self, revision: str) -> str | None:
         """The commit a revision names, or None."""
@@ -88,17 +105,33 @@ class Git:
         return await self.text("rev-parse", f"{commit}^{{tree}}")
 
     async def files(self, commit: str) -> dict[str, bytes]:
-        """Path -> content of every regular file; links and submodules are left out."""
-        listing = (await self.run("ls-tree", "-r", "-z", "--full-tree", commit))[1].decode(errors="surrogateescape")
-        blobs: dict[str, str] = {}
-        for line in filter(None, listing.split("\0")):
-            meta, path = line.split("\t", 1)
-            mode, _, blob = meta.split()
-            if mode.startswith("100"):
-                blobs[path] = blob
+        """Path -> content of every file that `blobs` names."""
+        blobs = await self.blobs(commit)
         request = "".join(f"{blob}\n" for blob in blobs.values()).encode()
         stream = (await self.run("cat-file", "--batch", stdin=request))[1]
         return dict(zip(blobs, _batch_contents(stream), strict=True))
+
+    async def blobs(self, commit: str) -> dict[str, str]:
+        """Path -> blob id of every regular file. Raises `RepositoryProblem` when they are too large together.
+
+        Left out are links, submodules, files larger than `LARGEST_FILE_BYTES` and names that are not UTF-8.
+        """
+        blobs: dict[str, str] = {}
+        total = 0
+        listing = (await self.run("ls-tree", "-r", "-z", "-l", "--full-tree", commit))[1]
+        for line in filter(None, listing.split(b"\0")):
+            meta, _, name = line.partition(b"\t")
+            mode, _, blob, size = meta.decode().split()
+            if mode.startswith("100") and int(size) <= LARGEST_FILE_BYTES:
+                with suppress(UnicodeDecodeError):
+                    blobs[name.decode()] = blob
+                    total += int(size)
+        if total > LARGEST_TREE_BYTES:
+            raise RepositoryProblem(
+                f"The files of commit {commit[:12]} have {total / 1024**2:.0f} MiB together; a task can work on "
+                f"{LARGEST_TREE_BYTES // 1024**2} MiB at most, so split the repository or take large data out of it."
+            )
+        return blobs
 
     async def write_tree(self, base_tree: str, changes: Mapping[str, str | None]) -> str:
         """A tree: `base_tree` with files replaced, added or (None) removed."""
@@ -109,7 +142,8 @@ class Git:
         await self.run("read-tree", base_tree, environment=scratch)
         for path, content in sorted(changes.items()):
             if content is None:
-                await self.run("rm", "--cached", "--quiet", "--ignore-unmatch", "--", path, environment=scratch)
+                entry = f"0 {NOT_FOUND}\t{path}\0".encode()
+                await self.run("update-index", "-z", "--index-info", stdin=entry, environment=scratch)
                 continue
             blob = await self.text("hash-object", "-w", "--stdin", stdin=content.encode())
             mode = await self._mode(base_tree, path)
@@ -131,7 +165,7 @@ class Git:
             "GIT_AUTHOR_NAME": commit.author,
             "GIT_AUTHOR_EMAIL": "",
             "GIT_AUTHOR_DATE": date,
-            "GIT_COMMITTER_NAME": "Bailey",
+            "GIT_COMMITTER_NAME": COMMITTER,
             "GIT_COMMITTER_EMAIL": "",
             "GIT_COMMITTER_DATE": date,
         }
@@ -155,6 +189,16 @@ class Git:
         """Move a ref if it still is where it was (`old`; NOT_FOUND: it must not exist). False when it moved."""
         code, _ = await self.run("update-ref", ref, new, old, ok=(0, 128))
         return code == 0
+
+
+async def _stop(process: asyncio.subprocess.Process) -> None:
+    """End git and what it started, by SIGTERM first: only then does it take its lock files away."""
+    for how in (signal.SIGTERM, signal.SIGKILL):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, how)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(process.wait(), _GRACE_SECONDS)
+            return
 
 
 def _batch_contents(stream: bytes) -> list[bytes]:

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 
-from codegen.protocol import Evidence, Patch, Verification
+from codegen.protocol import Evidence, Patch, RepositoryProblem, Verification
 from codegen.pytest_run import PROFILE, TestReport
 from ledger.protocol import Draft, Ledger
 from sandbox.protocol import Sandbox
@@ -39,9 +39,9 @@ class Subject:
     @cached_property
     def digest(self) -> str:
         """SHA-256 (hex) of everything a rung looks at, except the sandbox's environment."""
-        files = {path: hashlib.sha256(content).hexdigest() for path, content in sorted(self.after.items())}
-        baseline = [sorted(self.baseline.passed), sorted(self.baseline.failed)]
-        parts = [files, self.patch.digest, baseline, sorted(self.acceptance)]
+        before = {path: hashlib.sha256(content).hexdigest() for path, content in sorted(self.before.items())}
+        baseline = [sorted(self.baseline.passed), sorted(self.baseline.failed), self.baseline.problem]
+        parts = [before, self.patch.digest, baseline, sorted(self.acceptance)]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
     @property
@@ -54,6 +54,19 @@ def applied(files: Mapping[str, bytes], changes: Mapping[str, str | None]) -> di
     """`files` with a change set applied."""
     kept = {path: content for path, content in files.items() if path not in changes}
     return {**kept, **{path: text.encode() for path, text in changes.items() if text is not None}}
+
+
+def changes_between(old: Mapping[str, bytes], new: Mapping[str, bytes]) -> dict[str, str | None]:
+    """The change set that makes `new` of `old`. Raises `RepositoryProblem` for a changed file that is not text."""
+    changes: dict[str, str | None] = {}
+    for path in sorted(old.keys() | new.keys()):
+        if old.get(path) == new.get(path):
+            continue
+        try:
+            changes[path] = new[path].decode() if path in new else None
+        except UnicodeDecodeError:
+            raise RepositoryProblem(f"{path} is not UTF-8 text, so its change cannot be checked.") from None
+    return changes
 
 
 Check = Callable[[Subject, Sandbox], Awaitable[Evidence]]

@@ -7,7 +7,7 @@ home of the best passage. A plan that policy or limits forbid carries its refusa
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from codegen.edit import is_safe_path
 from codegen.policy import path_verdict
@@ -25,12 +25,14 @@ STEPS = (
     "integrate as a branch and a merge",
 )
 _PATH = re.compile(r"[\w./-]+\.\w+")
-_TEST_PATH = re.compile(r"(^|/)(tests?/|test_|conftest)")
+_TEST_PATH = re.compile(r"(^|/)(tests?/|test_|conftest)|_test\.py$")
 
 
-def make_plan(spec: CodegenSpec, request: TaskRequest, paths: Iterable[str], passages: Sequence[Passage]) -> Plan:
-    """The plan of a task, for a repository with these paths and the best passages for its instruction."""
-    files, why = _files(request, set(paths), passages)
+def make_plan(
+    spec: CodegenSpec, request: TaskRequest, repository: Mapping[str, bytes], passages: Sequence[Passage]
+) -> Plan:
+    """The plan of a task, for a repository (path -> content) and the best passages for its instruction."""
+    files, why = _files(request, repository.keys(), passages)
     limit = spec.max_cost_usd if request.budget_usd is None else min(spec.max_cost_usd, request.budget_usd)
     expected = path_verdict(spec, [*files, *(request.tests or {})])
     return Plan(
@@ -40,28 +42,39 @@ def make_plan(spec: CodegenSpec, request: TaskRequest, paths: Iterable[str], pas
         budget_usd=limit,
         expected_decision=expected.decision,
         reasons=(why, *expected.reasons),
-        refusal=_refusal(files, request) or _forbidden(expected.decision, expected.reasons),
+        refusal=_refusal(files, request, repository) or _forbidden(expected.decision, expected.reasons),
     )
 
 
-def _files(request: TaskRequest, paths: set[str], passages: Sequence[Passage]) -> tuple[tuple[str, ...], str]:
+def _files(request: TaskRequest, paths: Collection[str], passages: Sequence[Passage]) -> tuple[tuple[str, ...], str]:
     if request.files:
         return request.files, "the request names the files"
-    mentioned = tuple(path for path in _PATH.findall(request.instruction) if path.rstrip(".") in paths)
+    # "Make tests/test_words.py pass" does not ask for other tests: only `files` can let a model change one.
+    mentioned = [path for path in _PATH.findall(request.instruction) if path in paths and not _TEST_PATH.search(path)]
     if mentioned:
         return tuple(dict.fromkeys(mentioned)), "the instruction mentions the files"
     sources = [passage.path for passage in passages if not _TEST_PATH.search(passage.path)]
     return (sources[0],) if sources else (), "the best passage for the instruction stands there"
 
 
-def _refusal(files: tuple[str, ...], request: TaskRequest) -> str | None:
+def _refusal(files: tuple[str, ...], request: TaskRequest, repository: Mapping[str, bytes]) -> str | None:
     if not files:
         return "No file to change could be found; name one in `files`."
     if unsafe := [path for path in (*files, *(request.tests or {})) if not is_safe_path(path)]:
         return f"{unsafe[0]!r} is not a path inside the repository."
     if both := set(files) & set(request.tests or {}):
         return f"{', '.join(sorted(both))} is both to be changed and an acceptance test."
+    if unreadable := [path for path in files if not _is_text(repository.get(path, b""))]:
+        return f"{unreadable[0]} is not UTF-8 text, so it cannot be changed; name another file in `files`."
     return None
+
+
+def _is_text(content: bytes) -> bool:
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _forbidden(decision: str, reasons: tuple[str, ...]) -> str | None:

@@ -42,7 +42,7 @@ class WrongState(TaskError):
 
 
 class ApprovalRefused(TaskError):
-    """This actor may not approve this task."""
+    """This actor may not decide on this task: approve or cancel it."""
 
 
 @dataclass(frozen=True, slots=True)

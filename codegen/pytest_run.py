@@ -13,7 +13,11 @@ from dataclasses import dataclass
 from sandbox.protocol import Command, Result, Sandbox
 
 PROFILE = "pytest"
-_ARGUMENTS = ("python", "-m", "pytest", "-q", "-rA", "--tb=short", "--color=no", "-p", "no:cacheprovider")
+_ARGUMENTS = (
+    "python", "-m", "pytest", "-q", "-rA", "--tb=short", "--color=no", "-p", "no:cacheprovider",
+    # One file that cannot be imported must not hide how all the other tests stand.
+    "--continue-on-collection-errors",
+)  # fmt: skip
 # Wide, so that pytest does not cut the reason off at the end of each summary line.
 _ENVIRONMENT = {"COLUMNS": "300", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 # "FAILED path::name[parameters] - why"; parameters and paths may hold spaces and dashes.
@@ -37,9 +41,18 @@ class TestReport:
 
     def shows(self, test: str) -> bool:
         """Whether this test (or every test of this file, and at least one) passed."""
-        below = (test, f"{test}::", f"{test}[")
-        failed = any(name == test or name.startswith(below[1:]) for name in self.failed)
-        return not failed and any(name == test or name.startswith(below[1:]) for name in self.passed)
+        below = (f"{test}::", f"{test}[")
+        failed = any(name == test or name.startswith(below) for name in self.failed)
+        return not failed and any(name == test or name.startswith(below) for name in self.passed)
+
+    def failures_since(self, before: TestReport) -> set[str]:
+        """What fails here and did not before; of a file that could not be collected then, nothing is new."""
+        return {test for test in self.failed - before.failed if file_of(test) not in before.failed}
+
+
+def file_of(test: str) -> str:
+    """The path of the file that a test stands in."""
+    return test.partition("::")[0]
 
 
 async def run_tests(sandbox: Sandbox, files: Mapping[str, bytes]) -> TestReport:

@@ -26,11 +26,15 @@ class CodegenSpec(Spec):
         description="Answers of one model, with the evidence sent back, before a stronger one is asked.",
     )
     max_attempts: Annotated[int, Field(ge=1, le=50)] = Field(default=8, description="Answers in all.")
-    max_cost_usd: Annotated[Decimal, Field(gt=0)] = Field(default=Decimal(1), description="Per task.")
-    max_minutes: Annotated[float, Field(gt=0)] = Field(default=30.0, description="Wall clock per task and run.")
-    max_parallel_tasks: Annotated[int, Field(ge=1)] = 2
-    answer_tokens: Annotated[int, Field(ge=16)] = Field(default=400, description="Longest answer asked for.")
-    evidence_characters: Annotated[int, Field(ge=100)] = Field(
+    max_cost_usd: Annotated[Decimal, Field(gt=0, le=1_000_000)] = Field(default=Decimal(1), description="Per task.")
+    max_minutes: Annotated[float, Field(gt=0, le=100_000)] = Field(
+        default=30.0, description="Wall clock per task and run."
+    )
+    max_parallel_tasks: Annotated[int, Field(ge=1, le=256)] = 2
+    answer_tokens: Annotated[int, Field(ge=16, le=1_000_000)] = Field(
+        default=400, description="Longest answer asked for."
+    )
+    evidence_characters: Annotated[int, Field(ge=100, le=1_000_000)] = Field(
         default=400, description="How much of what the checks showed goes back to the model."
     )
     default_decision: Literal["apply", "ask", "refuse"] = Field(

@@ -14,19 +14,22 @@ Status = Literal[
     "running", "waiting", "merged", "refused", "rejected", "failed", "cancelled", "rolling_back", "rolled_back"
 ]
 RESUMABLE: frozenset[Status] = frozenset({"running", "rolling_back"})
+ENDED: frozenset[Status] = frozenset({"merged", "refused", "rejected", "failed", "cancelled", "rolled_back"})
 
-_STATUS_AFTER: Mapping[str, Status] = {
-    "task.submitted": "running",
-    "task.waiting": "waiting",
-    "task.approved": "running",
-    "task.rejected": "rejected",
-    "task.merged": "merged",
-    "task.refused": "refused",
-    "task.failed": "failed",
-    "task.cancelled": "cancelled",
-    "task.rollback_requested": "rolling_back",
-    "task.rollback_failed": "merged",
-    "task.rolled_back": "rolled_back",
+_OPEN: frozenset[Status] = frozenset({"running", "waiting"})
+# Which entry leads from which states to which. One that comes too late (a step that a cancelled worker still
+# finished) changes nothing: after an end only a rollback can follow.
+_TRANSITIONS: Mapping[str, tuple[frozenset[Status], Status]] = {
+    "task.waiting": (_OPEN, "waiting"),
+    "task.approved": (_OPEN, "running"),
+    "task.rejected": (_OPEN, "rejected"),
+    "task.merged": (_OPEN, "merged"),
+    "task.refused": (_OPEN, "refused"),
+    "task.failed": (_OPEN, "failed"),
+    "task.cancelled": (_OPEN, "cancelled"),
+    "task.rollback_requested": (frozenset({"merged"}), "rolling_back"),
+    "task.rollback_failed": (frozenset({"rolling_back"}), "merged"),
+    "task.rolled_back": (frozenset({"rolling_back"}), "rolled_back"),
 }
 
 
@@ -35,14 +38,28 @@ def stream_of(task_id: str) -> str:
     return f"task/{task_id}"
 
 
+def task_of(stream: str) -> str:
+    """The task of a ledger stream."""
+    return stream.removeprefix("task/")
+
+
 def decision_key(task_id: str) -> str:
-    """A task is approved or rejected once: both entries have this key."""
+    """A task is decided once: approved (by a person or by policy), or rejected, cancelled, refused or failed.
+
+    All of these entries have this key, so the ledger lets the first one win. Only after an approval
+    does anything reach the target branch.
+    """
     return f"{task_id}/decided"
 
 
 def end_key(task_id: str) -> str:
-    """A task ends once: every closing entry has this key."""
+    """An approved task ends once, merged or failed: both entries have this key."""
     return f"{task_id}/ended"
+
+
+def rollback_key(task_id: str, number: int) -> str:
+    """The first, second, ... rollback of a task is requested once."""
+    return f"{task_id}/rollback/{number}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +79,7 @@ class TaskState:
     cost_usd: Decimal = Decimal(0)
     decided_by: str | None = None
     merge_commit: str | None = None
+    rollbacks: int = 0
     rollback_by: str | None = None
     rollback_commit: str | None = None
     reason: str = ""
@@ -72,13 +90,23 @@ def fold(entries: Iterable[Entry]) -> TaskState | None:
     """The state after these entries of one task's stream; None when it has none."""
     state: TaskState | None = None
     for entry in entries:
-        state = _submitted(entry) if state is None else _next(state, entry)
+        state = _submitted(entry) if state is None else advance(state, entry)
     return state
+
+
+def advance(state: TaskState, entry: Entry) -> TaskState:
+    """The state after one more entry of the task's stream."""
+    state = replace(state, updated=entry.time, last_seq=entry.seq)
+    if entry.type == "step.finished":
+        return _with_step(state, entry)
+    if entry.type not in _TRANSITIONS or state.status not in _TRANSITIONS[entry.type][0]:
+        return state
+    return _with_news(replace(state, status=_TRANSITIONS[entry.type][1]), entry)
 
 
 def _submitted(entry: Entry) -> TaskState:
     return TaskState(
-        id=entry.stream.removeprefix("task/"),
+        id=task_of(entry.stream),
         status="running",
         tenant=entry.tenant,
         requester=entry.actor,
@@ -90,16 +118,13 @@ def _submitted(entry: Entry) -> TaskState:
     )
 
 
-def _next(state: TaskState, entry: Entry) -> TaskState:
-    state = replace(state, status=_STATUS_AFTER.get(entry.type, state.status), updated=entry.time, last_seq=entry.seq)
-    if entry.type == "step.finished":
-        return _with_step(state, entry)
+def _with_news(state: TaskState, entry: Entry) -> TaskState:
     if entry.type in {"task.approved", "task.rejected"}:
         return replace(state, decided_by=entry.actor, reason=str(entry.data.get("reason", "")))
     if entry.type == "task.merged":
         return replace(state, merge_commit=str(entry.data["merge_commit"]))
     if entry.type == "task.rollback_requested":
-        return replace(state, rollback_by=entry.actor, reason="")
+        return replace(state, rollbacks=state.rollbacks + 1, rollback_by=entry.actor, reason="")
     if entry.type == "task.rolled_back":
         return replace(state, rollback_commit=str(entry.data["commit"]))
     if "reason" in entry.data:

@@ -71,7 +71,7 @@ class Steps:
         output_digest: str | None = None,
         cause: int | None = None,
     ) -> Entry:
-        """An entry of this task's stream."""
+        """An entry of this task's stream; under a key that is taken, the entry that took it."""
         return await self._ledger.append(
             Draft(
                 stream=stream_of(self._task.id),

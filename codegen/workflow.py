@@ -1,7 +1,8 @@
 """One code task from plan to merge, as durable steps in the task's ledger stream.
 
 Run it again at any time: it goes on at the first step without an outcome. It parks (returns) where a
-person has to decide, and ends with exactly one closing entry.
+person has to decide. Nothing reaches the target branch unless the task's one decision (see
+`codegen.state.decision_key`) is an approval; so a decision that came first ends it here.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pathlib import Path
 from codegen import facts
 from codegen.attempts import Assignment, Attempts
 from codegen.git import Commit
-from codegen.ladder import Ladder, Subject, applied
+from codegen.ladder import Ladder, Subject, applied, changes_between
 from codegen.plan import make_plan
 from codegen.policy import verdict
 from codegen.protocol import (
@@ -30,6 +31,7 @@ from codegen.protocol import (
 )
 from codegen.pytest_run import TestReport, run_tests
 from codegen.repository import Candidate, Repository
+from codegen.rungs import why_unprovable
 from codegen.spec import CodegenSpec
 from codegen.state import decision_key, end_key
 from codegen.steps import Steps
@@ -70,59 +72,62 @@ class Workflow:
 
     async def run(self) -> None:
         """Go on until the task ends or a person has to decide. Raises what a step could not get over."""
-        before = applied(await self._repository.files(self._task.base_commit), self._acceptance)
-        plan = await self._steps.run("plan", Plan, lambda: self._plan(before), facts.of_plan)
+        files = await self._repository.files(self._task.base_commit)
+        before = applied(files, self._acceptance)
+        plan = await self._steps.run("plan", Plan, lambda: self._plan(files), facts.of_plan)
         if plan.refusal:
-            await self._end("task.refused", {"reason": plan.refusal})
+            await self._decision("task.refused", {"reason": plan.refusal})
             return
         baseline = await self._steps.run(
             "baseline", TestReport, lambda: run_tests(self._shop.sandbox, before), facts.of_baseline
         )
-        context = await self._steps.run("context", Context, lambda: self._context(plan, before), facts.of_context)
+        if reason := why_unprovable(baseline, tuple(self._acceptance)):
+            await self._decision("task.failed", {"reason": reason})
+            return
+        context = await self._steps.run("context", Context, lambda: self._context(plan, files), facts.of_context)
         assignment = Assignment(self._task, plan, context, before, baseline)
         proof = await self._shop.attempts.until_proven(assignment, self._steps)
         if proof.patch is None:
             reason = f"{proof.why_unproven} The last finding was: {proof.verification.findings or 'none'}"
-            await self._end("task.failed", {"reason": reason, **facts.of_proof(proof)})
+            await self._decision("task.failed", {"reason": reason, **facts.of_proof(proof)})
             return
-        await self._decide(proof, Patch({**proof.patch.changes, **self._acceptance}), baseline)
+        await self._decide(proof, Patch({**proof.patch.changes, **self._acceptance}))
 
-    async def _decide(self, proof: Proof, change: Patch, baseline: TestReport) -> None:
+    async def _decide(self, proof: Proof, change: Patch) -> None:
         """Verdict, proposal, a person's word where policy asks for it, merge."""
         decided = await self._steps.run("verdict", Verdict, lambda: self._verdict(proof, change), facts.of_verdict)
         if decided.decision == "refuse":
-            await self._end("task.refused", {"reason": "; ".join(decided.reasons), **facts.of_proof(proof)})
+            await self._decision("task.refused", {"reason": "; ".join(decided.reasons), **facts.of_proof(proof)})
             return
         proposal = await self._steps.run("propose", Proposal, lambda: self._propose(change), facts.of_proposal)
-        approver = "policy"
-        if decided.decision == "ask":
-            answer = await self._answer(decided, proposal)
-            if answer is None or answer.type == "task.rejected":
-                return
-            approver = answer.actor
-        if await self._shop.ledger.find(end_key(self._task.id)):
-            return  # cancelled while it waited
+        answer = await self._answer(decided, proposal)
+        if answer is None or answer.type != "task.approved":
+            return
+        approver = "policy" if decided.decision == "apply" else answer.actor
         integration = await self._steps.run(
-            "merge", Integration, lambda: self._merge(proposal, change, baseline, approver), facts.of_integration
+            "merge", Integration, lambda: self._merge(proposal, change, approver), facts.of_integration
         )
-        await self._end("task.merged", {**facts.of_integration(integration), **facts.of_proof(proof)})
+        merged = {**facts.of_integration(integration), **facts.of_proof(proof)}
+        await self._steps.append("task.merged", merged, key=end_key(self._task.id))
 
     # -- steps ------------------------------------------------------------------------------------------------
 
-    async def _plan(self, before: Mapping[str, bytes]) -> Plan:
-        passages = [] if self._task.request.files else await self._search(before)
-        return make_plan(self._shop.spec, self._task.request, before, passages)
+    async def _plan(self, files: Mapping[str, bytes]) -> Plan:
+        passages = [] if self._task.request.files else await self._search(files)
+        return make_plan(self._shop.spec, self._task.request, files, passages)
 
-    async def _search(self, before: Mapping[str, bytes]) -> list[Passage]:
-        index = self._shop.open_index(self._repository)
-        await index.refresh(before)
-        return await index.search(self._task.request.instruction, limit=self._shop.retrieval.limit)
+    async def _search(self, files: Mapping[str, bytes]) -> list[Passage]:
+        """The best passages of the repository. Its index serves every task, so a task's own tests never enter it."""
+        index, limit = self._shop.open_index(self._repository), self._shop.retrieval.limit
+        return await index.search_in(files, self._task.request.instruction, self._task.caller, limit=limit)
 
-    async def _context(self, plan: Plan, before: Mapping[str, bytes]) -> Context:
-        """The files that may change come first, then the best passages, as far as the tokens go."""
+    async def _context(self, plan: Plan, files: Mapping[str, bytes]) -> Context:
+        """The files that may change come first, then the best passages, then the task's own tests, as tokens allow."""
         spec, count = self._shop.retrieval, self._shop.count_tokens
-        named = [piece for path in plan.files if path in before for piece in self._pieces(path, before[path])]
-        passages = [*named, *await self._search(before)]
+        named = [piece for path in plan.files if path in files for piece in self._pieces(path, files[path])]
+        found = [passage for passage in await self._search(files) if passage.path not in self._acceptance]
+        tests = [piece for path, text in self._acceptance.items() for piece in self._pieces(path, text.encode())]
+        passages = [*named, *found, *tests]
         chosen = select(passages, spec.context_tokens, count, must=plan.files, per_file=spec.passages_per_file)
         excerpts = tuple(Excerpt(item.path, item.start_line, item.end_line, item.text) for item in chosen)
         tokens = sum(self._shop.count_tokens(item.text) for item in excerpts)
@@ -154,28 +159,39 @@ class Workflow:
         )
 
     async def _answer(self, decided: Verdict, proposal: Proposal) -> Entry | None:
-        """The person's decision, or None after saying that one is needed."""
+        """The task's decision: policy's own, or a person's; None after saying that one is needed."""
+        if decided.decision == "apply":
+            return await self._decision("task.approved", facts.of_verdict(decided))
         waiting = {**facts.of_verdict(decided), **facts.of_proposal(proposal)}
         await self._steps.append("task.waiting", waiting, key=f"{self._task.id}/waiting")
         return await self._shop.ledger.find(decision_key(self._task.id))
 
-    async def _merge(self, proposal: Proposal, change: Patch, baseline: TestReport, approver: str) -> Integration:
+    async def _merge(self, proposal: Proposal, change: Patch, approver: str) -> Integration:
         """Merge with the branch as it stands now; a tree that was not verified yet is verified first."""
         task, branch = self._task, self._task.request.branch
         message = f"Merge {proposal.branch}\n\nBailey-Task: {task.id}\nApproved-by: {approver}\n"
+        problem: RepositoryProblem | None = None
         for _ in range(_MERGE_ATTEMPTS):
             candidate = await self._repository.merge_candidate(branch, proposal.commit, message, task.submitted_at)
-            if candidate.target_head not in {task.base_commit, candidate.merge_commit}:
-                await self._verify_merge(candidate, change, baseline)
-            if integration := await self._repository.publish(branch, proposal.branch, candidate):
-                return integration
+            if problem and not candidate.published:
+                raise problem
+            if not candidate.published and candidate.target_head != task.base_commit:
+                await self._verify_merge(candidate, change)
+            try:
+                if integration := await self._repository.publish(branch, proposal.branch, candidate):
+                    return integration
+            except RepositoryProblem as error:
+                problem = error  # the branch may have it all the same; the next look at it tells
         raise RepositoryProblem(f"Branch {branch!r} keeps moving; submit the task again when it is quiet.")
 
-    async def _verify_merge(self, candidate: Candidate, change: Patch, baseline: TestReport) -> None:
-        """The branch moved since the change was verified: the merged tree must be green too."""
-        merged = await self._repository.files(candidate.merge_commit)
+    async def _verify_merge(self, candidate: Candidate, change: Patch) -> None:
+        """The branch moved since the change was verified: on what stands there now it must do the same again."""
         newer = applied(await self._repository.files(candidate.target_head), self._acceptance)
-        as_merged = {path: merged[path].decode() if path in merged else None for path in change.changes}
+        as_merged = changes_between(newer, await self._repository.files(candidate.merge_commit))
+        if strayed := sorted(as_merged.keys() - change.changes.keys()):
+            beyond = ", ".join(strayed)
+            raise RepositoryProblem(f"Merged with newer changes it would also change {beyond}; submit it again.")
+        baseline = await run_tests(self._shop.sandbox, newer)
         subject = Subject(newer, Patch(as_merged), baseline, tuple(sorted(self._acceptance)))
         verification = await self._shop.ladder.climb(subject)
         if not verification.green:
@@ -194,5 +210,6 @@ class Workflow:
         data = {"commit": commit, "actor": actor}
         await self._steps.append("task.rolled_back", data, key=f"{self._task.id}/rolled_back")
 
-    async def _end(self, type_: str, data: facts.Facts) -> None:
-        await self._steps.append(type_, data, key=end_key(self._task.id))
+    async def _decision(self, type_: str, data: facts.Facts) -> Entry:
+        """The task's decision: this one unless another came first."""
+        return await self._steps.append(type_, data, key=decision_key(self._task.id))

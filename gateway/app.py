@@ -9,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from gateway.access import caller_with_role
+from gateway.access import Access
 from gateway.assemble import Appliance
 from gateway.envelope import Envelope
 from gateway.errors import TABLE, http_error
@@ -22,18 +22,16 @@ from inference.openai.routes import engine_router, error_response
 def create_app(appliance: Appliance) -> FastAPI:
     """The application over an assembled appliance."""
     app = FastAPI(title="Bailey", version=version("bailey"), docs_url=None, redoc_url=None)
-    keys, config = appliance.keys, appliance.config
-    developer = caller_with_role(keys, config)
+    access = Access(appliance.keys, appliance.config)
+    developer, approver = access.caller("developer"), access.caller("approver")
     app.include_router(engine_router(appliance.engine, developer))
-    app.include_router(
-        tasks_router(appliance.tasks, config.tenants, developer, caller_with_role(keys, config, "approver"))
-    )
+    app.include_router(tasks_router(appliance.tasks, appliance.config.tenants, developer, approver))
     app.include_router(operations_router(appliance.readiness, appliance.telemetry))
     for kind in TABLE:
         app.add_exception_handler(kind, _known_error)
     app.add_exception_handler(RequestValidationError, _invalid_body)
     app.add_exception_handler(HTTPException, _plain_error)
-    app.add_middleware(Envelope, telemetry=appliance.telemetry)
+    app.add_middleware(Envelope, telemetry=appliance.telemetry, admit=access.admit)
     return app
 
 

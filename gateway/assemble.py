@@ -29,7 +29,7 @@ from gateway.telemetry import MeteredEngine, Telemetry
 from inference.catalog import HttpModel, LlamaCppModel, ModelSpec, VllmModel
 from inference.engines import Resources, build_engine
 from inference.errors import WeightsError
-from inference.protocol import Caller, Engine
+from inference.protocol import Engine
 from inference.weights import WeightsStore
 from ledger.protocol import Ledger
 from ledger.sql_ledger import SqlLedger, open_ledger, utc_now
@@ -61,10 +61,10 @@ class Appliance:
         return {} if health.ready else {"engines": health.detail}
 
     async def first_key(self) -> str | None:
-        """An administrator's key if there is no key at all yet."""
+        """The operator's key if there is no key at all yet."""
         if await self.keys.all():
             return None
-        token, _ = await self.keys.create("admin", tenant=self.config.tenants[0].name, role="admin")
+        token, _ = await self.keys.create("operator", tenant=self.config.tenants[0].name, role="approver")
         return token
 
 
@@ -90,9 +90,14 @@ class _History:
 
 @asynccontextmanager
 async def opened_ledger(settings: Settings) -> AsyncGenerator[SqlLedger, None]:
-    """The ledger and its accounts."""
-    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    ledger = await open_ledger(settings.database_url or f"sqlite:///{(settings.data / 'ledger.db').resolve()}")
+    """The ledger and its accounts. Raises `StartProblem`, and what the ledger raises."""
+    try:
+        settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        ledger = await open_ledger(settings.database_url or f"sqlite:///{(settings.data / 'ledger.db').resolve()}")
+    except OSError as error:
+        raise StartProblem(f"The data folder {settings.data} cannot be used: {error.strerror}.") from None
+    except ValueError as error:
+        raise StartProblem(f"BAILEY_DATABASE_URL cannot be used: {error}") from None
     try:
         yield ledger
     finally:
@@ -121,6 +126,7 @@ async def opened_appliance(config: Config, settings: Settings) -> AsyncGenerator
     async with AsyncExitStack() as stack:
         ledger = await stack.enter_async_context(opened_ledger(settings))
         stack.enter_context(_only_one(settings.data / "lock"))
+        await ledger.claim()
         await ledger.lapse(started)
         telemetry = Telemetry()
         sandbox = await stack.enter_async_context(opened_sandbox(config, settings))
@@ -173,15 +179,13 @@ class _Indexes:
         self._spec = config.retrieval
         self._folder = settings.data.resolve() / "indexes"
         self._embedder = engine if config.retrieval.embedder else None
-        # An index is shared by all tasks on a repository, so its texts count as the most sensitive class.
-        self._caller = Caller(config.tenants[0].name, "index", config.data_classes[-1])
         self._open: dict[str, QdrantIndex] = {}
 
     def open(self, repository: Repository) -> QdrantIndex:
         """The index of a repository."""
         if repository.name not in self._open:
             folder = self._folder / repository.name
-            self._open[repository.name] = QdrantIndex(folder, self._spec, self._embedder, self._caller)
+            self._open[repository.name] = QdrantIndex(folder, self._spec, self._embedder)
         return self._open[repository.name]
 
     async def close(self) -> None:

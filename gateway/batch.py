@@ -10,14 +10,14 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from gateway.batch_files import custom_id_of, keep_answered, read_questions
 from gateway.problems import BatchProblem
 from inference.collect import complete
 from inference.errors import EngineError, InvalidRequest
@@ -69,10 +69,10 @@ class Batch:
 
     async def run(self, source: Path, target: Path, progress: Progress) -> BatchReport:
         """Answer every line of `source` that `target` has no answer for. Raises `BatchProblem`."""
-        lines = _read_lines(source)
+        lines = read_questions(source)
         try:
-            done = _keep_answered(target)
-            todo = [(number, line) for number, line in lines if _custom_id(line) not in done]
+            done = keep_answered(source, target)
+            todo = [(number, line) for number, line in lines if custom_id_of(line) not in done]
             report = BatchReport(len(lines), len(lines) - len(todo))
             progress(report)
             with target.open("ab") as output:
@@ -103,7 +103,7 @@ class Batch:
 
     async def _answer(self, number: int, line: str) -> dict[str, Any]:
         """One line's boundary: whatever is wrong with it stays on its own line."""
-        request_id, custom_id = new_request_id(), _custom_id(line)
+        request_id, custom_id = new_request_id(), custom_id_of(line)
         status, body = 200, None
         error: EngineError | None = None
         try:
@@ -142,49 +142,3 @@ class Batch:
         asked = EmbeddingsBody.model_validate(body)
         vectors = await self._engine.embed(asked.read(self._caller, request_id))
         return encode.embedding_list(vectors, asked.encoding_format == "base64").json_text()
-
-
-def _read_lines(source: Path) -> list[tuple[int, str]]:
-    """(line number, text) of every line that is not blank."""
-    try:
-        text = source.read_text(encoding="utf-8")
-    except OSError as error:
-        raise BatchProblem(f"{source} cannot be read: {error.strerror}.") from None
-    except UnicodeDecodeError:
-        raise BatchProblem(f"{source} is not UTF-8 text.") from None
-    lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
-    ids = Counter(custom_id for _, line in lines if (custom_id := _custom_id(line)) is not None)
-    if repeated := [custom_id for custom_id, times in ids.items() if times > 1]:
-        raise BatchProblem(f"{source} has custom_id {repeated[0]!r} more than once; each line needs its own.")
-    return lines
-
-
-def _custom_id(line: str) -> str | None:
-    """The id of a line, as far as it can be read."""
-    try:
-        found = json.loads(line)["custom_id"]
-    except (ValueError, KeyError, TypeError):
-        return None
-    return found if isinstance(found, str) else None
-
-
-def _keep_answered(target: Path) -> set[str]:
-    """Ids that have an answer. Errors and a torn last line are dropped from the file, to be tried again."""
-    if not target.exists():
-        return set()
-    kept = list(_answered(target.read_bytes().split(b"\n")))
-    fresh = target.with_name(target.name + ".unfinished")
-    fresh.write_bytes(b"".join(line + b"\n" for _, line in kept))
-    fresh.replace(target)
-    return {custom_id for custom_id, _ in kept}
-
-
-def _answered(lines: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
-    for line in lines:
-        try:
-            answer = json.loads(line)
-            is_answer = answer["error"] is None and isinstance(answer["custom_id"], str)
-        except (ValueError, KeyError, TypeError):
-            continue
-        if is_answer:
-            yield answer["custom_id"], line

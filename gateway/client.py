@@ -22,10 +22,16 @@ class Client:
     """Calls one appliance with one key."""
 
     def __init__(self, url: str, api_key: str | None) -> None:
+        """Connect to nothing yet. Raises `ApplianceError` for a URL or a key that cannot be one."""
         self._url = url
+        if api_key and not (api_key.isascii() and api_key.isprintable()):
+            raise ApplianceError("The API key in BAILEY_API_KEY has characters that no key has.", "invalid_api_key")
         headers = {"authorization": f"Bearer {api_key}"} if api_key else {}
         # Answers may take as long as they take; connecting may not.
-        self._http = httpx.Client(base_url=url, headers=headers, timeout=httpx.Timeout(None, connect=5.0))
+        try:
+            self._http = httpx.Client(base_url=url, headers=headers, timeout=httpx.Timeout(None, connect=5.0))
+        except httpx.InvalidURL as error:
+            raise ApplianceError(f"BAILEY_URL is {url!r}, which is not a URL: {error}.", "invalid_url") from None
 
     def close(self) -> None:
         """Close the connections."""
@@ -69,6 +75,11 @@ class Client:
             raise ApplianceError(message, "unreachable") from None
         except httpx.HTTPError as error:
             raise ApplianceError(f"The connection to {self._url} broke: {error}", "connection") from None
+        except json.JSONDecodeError:
+            message = f"{self._url} answered with something else than JSON; does BAILEY_URL name an appliance?"
+            raise ApplianceError(message, "not_json") from None
+        except UnicodeEncodeError:
+            raise ApplianceError("What was typed is not UTF-8 text, so it cannot be sent.", "not_text") from None
 
     def _checked(self, response: httpx.Response) -> httpx.Response:
         if not response.is_error:

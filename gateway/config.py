@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
-import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from codegen.spec import CodegenSpec
+from gateway.config_document import Unreadable, read_document
 from gateway.config_errors import ConfigError, Problem, explain, repeated_keys
-from inference.catalog import Catalog
+from inference.catalog import Catalog, Ranking
 from retrieval.spec import RetrievalSpec
 from router.spec import RouteSpec, TenantSpec
 from sandbox.spec import SandboxSpec
@@ -25,7 +25,7 @@ class Config(Catalog):
 
     version: Literal[1]
     air_gapped: bool = Field(default=False, description="True: nothing outside the walls is ever built or called.")
-    data_classes: Annotated[tuple[str, ...], Field(min_length=1)] = Field(
+    data_classes: Ranking = Field(
         default=("public", "internal", "confidential"), description="Least to most sensitive."
     )
     routes: tuple[RouteSpec, ...] = ()
@@ -57,6 +57,9 @@ class Config(Catalog):
                 yield f"tenant {tenant.name!r} has data class {tenant.data_class!r}; valid: {valid}"
             for name in set(tenant.models) - {"*", *names}:
                 yield f"tenant {tenant.name!r} names model {name!r}; declared: {', '.join(names)}"
+            if tenant.repositories and self.retrieval.embedder and not tenant.may_use(self.retrieval.embedder):
+                embedder_name = self.retrieval.embedder
+                yield f"tenant {tenant.name!r} has repositories but may not use retrieval.embedder {embedder_name!r}"
         embedder = models.get(self.retrieval.embedder or "")
         if self.retrieval.embedder and (embedder is None or "embeddings" not in embedder.capabilities):
             yield f"retrieval.embedder {self.retrieval.embedder!r} is no declared model with capability embeddings"
@@ -84,13 +87,9 @@ def load_config(path: Path) -> Config:
 def parse_config(text: str, path: Path) -> Config:
     """Validate the text of a models.yaml; `path` is only for messages. Raises `ConfigError`."""
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        document = yaml.safe_load(text)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else None
-        raise ConfigError(path, [Problem(line, "", f"not valid YAML: {error.problem}")]) from None
-    except yaml.YAMLError as error:
-        raise ConfigError(path, [Problem(None, "", f"not valid YAML: {error}")]) from None
+        node, document = read_document(text)
+    except Unreadable as error:
+        raise ConfigError(path, [error.problem]) from None
     if node is None or not isinstance(document, dict):
         raise ConfigError(path, [Problem(1, "", "the file must be a mapping of sections such as `models:`")])
     if twice := list(repeated_keys(node)):

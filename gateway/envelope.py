@@ -1,4 +1,4 @@
-"""Around every request: an id, a bounded body, one log line, one metric, and an answer even to our own mistakes.
+"""Around every request: an id, a key, a bounded body, one log line, one metric, and an answer to our own mistakes.
 
 A plain ASGI middleware: streams pass through it untouched.
 """
@@ -6,31 +6,40 @@ A plain ASGI middleware: streams pass through it untouched.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
+from collections.abc import Awaitable, Callable
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.errors import BodyTooLarge, BodyTooSlow, http_error, internal_error
+from gateway.errors import TABLE, BodyTooLarge, BodyTooSlow, http_error, internal_error
 from gateway.telemetry import Telemetry
 from inference.protocol import new_request_id
 
 log = logging.getLogger(__name__)
+Admit = Callable[[Request], Awaitable[None]]
 # How many times the longest body is read before the connection is given up.
 _PATIENCE = 16
 
 
 class Envelope:
-    """The outermost layer of the application."""
+    """The outermost layer of the application. `admit` raises an error of the table for who may not come in."""
 
     def __init__(
-        self, app: ASGIApp, telemetry: Telemetry, max_body_bytes: int = 4_194_304, body_timeout_seconds: float = 30.0
+        self,
+        app: ASGIApp,
+        telemetry: Telemetry,
+        admit: Admit,
+        max_body_bytes: int = 4_194_304,
+        body_timeout_seconds: float = 30.0,
     ) -> None:
         self._app = app
         self._telemetry = telemetry
+        self._admit = admit
         self._max_body_bytes = max_body_bytes
         self._body_timeout_seconds = body_timeout_seconds
 
@@ -43,9 +52,8 @@ class Envelope:
         scope.setdefault("state", {})["request_id"] = request_id
         started, answer = time.monotonic(), _Answer(send, request_id)
         try:
-            whole_body = await self._read_body(receive)
-            await self._app(scope, whole_body, answer.send)
-        except (BodyTooLarge, BodyTooSlow) as error:
+            await self._answer(scope, receive, answer)
+        except tuple(TABLE) as error:
             await _respond(http_error(error) or Response(status_code=500), scope, receive, answer)
         except Exception:
             log.exception("unforeseen error", extra={"request_id": request_id})
@@ -54,19 +62,32 @@ class Envelope:
         finally:
             self._account(scope, answer.status, time.monotonic() - started)
 
+    async def _answer(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
+        """The application's answer to who may come in; of anybody else's body nothing is kept and nothing parsed."""
+        try:
+            await self._admit(Request(scope))
+        except tuple(TABLE):
+            with contextlib.suppress(BodyTooSlow):
+                await self._received(receive, keep_bytes=0)
+            raise
+        await self._app(scope, await self._read_body(receive), answer.send)
+
     async def _read_body(self, receive: Receive) -> Receive:
         """The body, whole and bounded, so that nothing behind this layer can be flooded or starved."""
-        try:
-            async with asyncio.timeout(self._body_timeout_seconds):
-                body, gone = await self._received(receive)
-        except TimeoutError:
-            waited = self._body_timeout_seconds
-            raise BodyTooSlow(f"The request's body did not arrive within {waited:.0f} seconds.") from None
+        body, gone = await self._received(receive, keep_bytes=self._max_body_bytes)
         if len(body) > self._max_body_bytes:
             raise BodyTooLarge(f"The request's body may have at most {self._max_body_bytes} bytes.")
         return _replay(body, receive, gone=gone)
 
-    async def _received(self, receive: Receive) -> tuple[bytes, bool]:
+    async def _received(self, receive: Receive, keep_bytes: int) -> tuple[bytes, bool]:
+        try:
+            async with asyncio.timeout(self._body_timeout_seconds):
+                return await self._body(receive, keep_bytes)
+        except TimeoutError:
+            waited = self._body_timeout_seconds
+            raise BodyTooSlow(f"The request's body did not arrive within {waited:.0f} seconds.") from None
+
+    async def _body(self, receive: Receive, keep_bytes: int) -> tuple[bytes, bool]:
         """The body and whether the client left. Of one that is too long only the beginning is kept, and some of the
         rest is read: clients that are still writing when they are answered do not see the answer.
         """
@@ -74,7 +95,7 @@ class Envelope:
         while (message := await receive())["type"] == "http.request":
             piece: bytes = message.get("body", b"")
             seen += len(piece)
-            if len(kept) <= self._max_body_bytes:
+            if len(kept) <= keep_bytes:
                 kept += piece
             if not message.get("more_body") or seen > self._max_body_bytes * _PATIENCE:
                 return bytes(kept), False

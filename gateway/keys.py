@@ -14,19 +14,20 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
+from ledger.chain import check_name
 from ledger.protocol import Draft, Entry, Ledger
+from ledger.redaction import refuse_secrets
 
-Role = Literal["developer", "approver", "admin"]
+Role = Literal["developer", "approver"]
 KEYS_STREAM = "keys"
 # A revoked key stops working within this time in every process that shares the store.
 _REFRESH_SECONDS = 1.0
+_LONGEST_NAME = 100
+_MOST_DAYS = 36_500
 
 
 class KeyProblem(Exception):
     """Base of what is wrong with a key."""
-
-    status = 401
-    code = "invalid_api_key"
 
 
 class InvalidKey(KeyProblem):
@@ -36,18 +37,17 @@ class InvalidKey(KeyProblem):
 class ExpiredKey(KeyProblem):
     """The key's time is over."""
 
-    code = "expired_api_key"
-
 
 class RoleTooLow(KeyProblem):
     """The key is good, but its role may not do this."""
 
-    status = 403
-    code = "insufficient_role"
 
-
-class UnknownKey(Exception):
+class UnknownKey(KeyProblem):
     """There is no key with this id."""
+
+
+class UnusableKey(KeyProblem):
+    """A key like this cannot be made: nothing that its owner does could be recorded, or it would last too long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,8 @@ class Keys:
         self._lock = asyncio.Lock()
 
     async def create(self, actor: str, *, tenant: str, role: Role, days: float | None = None) -> tuple[str, Key]:
-        """A new token and its key; the token is never seen again."""
+        """A new token and its key; the token is never seen again. Raises `UnusableKey`."""
+        _check(actor, tenant, days)
         token = f"bly_{secrets.token_urlsafe(32)}"
         expires = self._now() + timedelta(days=days) if days is not None else None
         key_id = f"key_{secrets.token_hex(8)}"
@@ -139,6 +140,20 @@ class Keys:
         for digest, key in self._by_hash.items():
             if key.id == key_id:
                 self._by_hash[digest] = replace(key, revoked=True)
+
+
+def _check(actor: str, tenant: str, days: float | None) -> None:
+    try:
+        check_name("key's owner", actor)
+        refuse_secrets(actor, tenant)
+    except ValueError as error:
+        raise UnusableKey(str(error)) from None
+    if actor != actor.strip() or len(actor) > _LONGEST_NAME:
+        raise UnusableKey(
+            f"A key's owner has at most {_LONGEST_NAME} characters and no spaces around them, not {actor!r}."
+        )
+    if days is not None and not abs(days) <= _MOST_DAYS:  # false also for what is no number
+        raise UnusableKey(f"A key lasts at most {_MOST_DAYS} days, not {days:g}; leave it out for one without an end.")
 
 
 def _key(entry: Entry) -> Key:

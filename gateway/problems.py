@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 
+class SettingsProblem(Exception):
+    """An environment variable has a value that cannot be used; the message names it."""
+
+
 class StartProblem(Exception):
     """The appliance cannot start; the message says what is in the way."""
 

@@ -24,7 +24,7 @@ async def serve(config: Config, settings: Settings, announce: Callable[[str], No
         url = f"http://{settings.host}:{listening.getsockname()[1]}"
         announce(f"Bailey listens on {url}/v1")
         if first_key:
-            announce(f"First key (role admin, shown only now): {first_key}")
+            announce(f"First key (role approver, shown only now): {first_key}")
         if resumed:
             announce(f"Going on with {len(resumed)} tasks: {', '.join(resumed)}")
         server = uvicorn.Server(
@@ -41,7 +41,8 @@ def _listen(host: str, port: int) -> socket.socket:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # the latter for a name that no host can have
         listening.close()
-        raise StartProblem(f"Bailey cannot listen on {host}:{port}: {error.strerror}. Choose another --port.") from None
+        why = error.strerror if isinstance(error, OSError) else error
+        raise StartProblem(f"Bailey cannot listen on {host}:{port}: {why}. Choose another --host or --port.") from None
     return listening

@@ -5,9 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, ValidationError
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from gateway.problems import SettingsProblem
+
+LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(str.upper)]
 
 
 class Settings(BaseSettings):
@@ -18,12 +24,23 @@ class Settings(BaseSettings):
     config: Path = Field(default=Path("models.yaml"), description="The file that declares everything.")
     data: Path = Field(default=Path(".bailey"), description="Ledger, mirrors, indexes and downloaded weights.")
     database_url: str | None = Field(default=None, description="postgresql://…; unset: SQLite in the data folder.")
-    host: str = "127.0.0.1"
-    port: int = 8400
+    host: str = Field(default="127.0.0.1", min_length=1)
+    port: int = Field(default=8400, ge=0, le=65_535)
     url: str = Field(default="http://127.0.0.1:8400", description="The appliance that the command line talks to.")
     api_key: str | None = Field(default=None, description="The key that the command line presents.")
     sandbox_site: Path | None = Field(default=None, description="Tools for generated code; unset: .sandbox-site.")
-    log_level: str = "INFO"
+    log_level: LogLevel = "INFO"
+
+    def __init__(self, **instead: Any) -> None:
+        """Read them; `instead` of what the environment says, where given. Raises `SettingsProblem`."""
+        try:
+            super().__init__(**instead)
+        except ValidationError as error:
+            raise SettingsProblem("\n".join(_sentence(problem) for problem in error.errors())) from None
+
+
+def _sentence(problem: ErrorDetails) -> str:
+    return f"BAILEY_{str(problem['loc'][0]).upper()} is {problem['input']!r}: {problem['msg']}."
 
 
 def secrets(names: Iterable[str]) -> Mapping[str, str]:

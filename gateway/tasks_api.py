@@ -8,60 +8,27 @@ Bodies here are what clients see of a task; the work itself is codegen's.
 import json
 from collections.abc import AsyncGenerator, Sequence
 from datetime import datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header
+from fastapi import APIRouter, Depends, Header, Request
+from fastapi import Path as PathParameter
 from fastapi.responses import PlainTextResponse, StreamingResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel
 
 from codegen.policy import matches
-from codegen.protocol import InvalidTask, TaskRequest
+from codegen.protocol import InvalidTask
+from codegen.source import locate
 from codegen.state import Status, TaskState
 from codegen.tasks import Tasks
 from gateway.access import CallerOf
+from gateway.task_body import RejectBody, TaskBody
 from inference.protocol import Caller
 from ledger.protocol import Entry
 from router.spec import TenantSpec
 
-
-class TaskBody(BaseModel):
-    """A code task. `files` may be left out: then the plan finds them."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    repository: str = Field(description="Absolute path of a checkout or a bare repository on the appliance's machine.")
-    instruction: str = Field(min_length=1, max_length=20_000)
-    branch: str = "main"
-    files: list[str] = Field(default_factory=list, max_length=50, description="Paths that may change.")
-    tests: dict[str, str] = Field(default_factory=dict, description="Acceptance tests: path -> text.")
-    model: str = "auto"
-    budget_usd: Annotated[Decimal, Field(gt=0)] | None = None
-    allow_dirty: bool = Field(default=False, description="Work from the last commit of a checkout with changes.")
-
-    def request(self) -> TaskRequest:
-        """As the workflow takes it."""
-        if not self.repository.startswith("/"):
-            raise InvalidTask(f"`repository` must be an absolute path, found {self.repository!r}.")
-        return TaskRequest(
-            str(Path(self.repository).resolve()),  # links must not lead around a tenant's allowed paths
-            self.instruction,
-            self.branch,
-            tuple(self.files),
-            self.tests,
-            self.model,
-            self.budget_usd,
-            self.allow_dirty,
-        )
-
-
-class RejectBody(BaseModel):
-    """Why a change is turned down."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    reason: str = Field(default="", max_length=2_000)
+TaskId = Annotated[str, PathParameter(pattern=r"^[\w-]{1,64}$")]
+_LAST_SEQ = 2**63 - 1  # what a ledger can count to
 
 
 class TaskView(BaseModel):
@@ -132,14 +99,21 @@ def _add_work(router: APIRouter, tasks: Tasks, tenants: dict[str, TenantSpec], d
     async def submit(body: TaskBody, caller: Annotated[Caller, Depends(developer)]) -> TaskView:
         """Take a task on; it runs in the background."""
         request = body.request()
-        _check_repository(request.repository, tenants[caller.tenant])
+        await check_repository(request.repository, tenants[caller.tenant])
         return TaskView.of(await tasks.submit(request, caller))
 
 
-def _check_repository(repository: str, tenant: TenantSpec) -> None:
-    if not any(matches(repository, glob) for glob in tenant.repositories):
+async def check_repository(repository: str, tenant: TenantSpec) -> None:
+    """The tenant's globs hold for the path, and for wherever its `.git` leads. Raises `InvalidTask`."""
+    _check_path(repository, repository, tenant)
+    for root in (await locate(Path(repository))).roots():
+        _check_path(str(root), f"{repository}, which is a part of {root}", tenant)
+
+
+def _check_path(path: str, named: str, tenant: TenantSpec) -> None:
+    if not any(matches(path, glob) for glob in tenant.repositories):
         allowed = ", ".join(tenant.repositories) or "none"
-        raise InvalidTask(f"Tenant {tenant.name!r} may not work on {repository}; allowed paths: {allowed}.")
+        raise InvalidTask(f"Tenant {tenant.name!r} may not work on {named}; allowed paths: {allowed}.")
 
 
 def _add_reading(router: APIRouter, tasks: Tasks, developer: CallerOf) -> None:
@@ -149,20 +123,20 @@ def _add_reading(router: APIRouter, tasks: Tasks, developer: CallerOf) -> None:
         return [TaskView.of(state) for state in await tasks.of_tenant(caller.tenant)]
 
     @router.get("/{task_id}")
-    async def get_task(task_id: str, caller: Annotated[Caller, Depends(developer)]) -> TaskView:
+    async def get_task(task_id: TaskId, caller: Annotated[Caller, Depends(developer)]) -> TaskView:
         """One task now."""
         return TaskView.of(await tasks.state(task_id, caller.tenant))
 
     @router.get("/{task_id}/diff", response_class=PlainTextResponse)
-    async def diff(task_id: str, caller: Annotated[Caller, Depends(developer)]) -> str:
+    async def diff(task_id: TaskId, caller: Annotated[Caller, Depends(developer)]) -> str:
         """The proposed change, as a unified diff."""
         return await tasks.diff(task_id, caller.tenant)
 
     @router.get("/{task_id}/events", response_class=StreamingResponse)
     async def events(
-        task_id: str,
+        task_id: TaskId,
         caller: Annotated[Caller, Depends(developer)],
-        last_event_id: Annotated[int, Header()] = 0,
+        last_event_id: Annotated[int, Header(ge=0, le=_LAST_SEQ)] = 0,
     ) -> StreamingResponse:
         """Server-sent events: what happened and what happens, until the task has ended."""
         await tasks.state(task_id, caller.tenant)
@@ -176,21 +150,21 @@ async def _sse(tasks: Tasks, task_id: str, caller: Caller, after: int) -> AsyncG
 
 def _add_decisions(router: APIRouter, tasks: Tasks, developer: CallerOf, approver: CallerOf) -> None:
     @router.post("/{task_id}/approve")
-    async def approve(task_id: str, caller: Annotated[Caller, Depends(approver)]) -> TaskView:
+    async def approve(task_id: TaskId, caller: Annotated[Caller, Depends(approver)]) -> TaskView:
         """Let the change be merged; the requester's own approval does not count."""
         return TaskView.of(await tasks.approve(task_id, caller))
 
     @router.post("/{task_id}/reject")
-    async def reject(task_id: str, body: RejectBody, caller: Annotated[Caller, Depends(approver)]) -> TaskView:
+    async def reject(task_id: TaskId, body: RejectBody, caller: Annotated[Caller, Depends(approver)]) -> TaskView:
         """Turn the change down."""
         return TaskView.of(await tasks.reject(task_id, caller, body.reason))
 
     @router.post("/{task_id}/cancel")
-    async def cancel(task_id: str, caller: Annotated[Caller, Depends(developer)]) -> TaskView:
-        """Stop a task that has not ended."""
-        return TaskView.of(await tasks.cancel(task_id, caller))
+    async def cancel(task_id: TaskId, request: Request, caller: Annotated[Caller, Depends(developer)]) -> TaskView:
+        """Stop a task that is not decided yet: one's own, or with the role approver anyone's."""
+        return TaskView.of(await tasks.cancel(task_id, caller, anyones=request.state.key.role != "developer"))
 
     @router.post("/{task_id}/rollback")
-    async def roll_back(task_id: str, caller: Annotated[Caller, Depends(approver)]) -> TaskView:
+    async def roll_back(task_id: TaskId, caller: Annotated[Caller, Depends(approver)]) -> TaskView:
         """Undo a merged change by a recorded revert."""
         return TaskView.of(await tasks.roll_back(task_id, caller))

@@ -17,6 +17,7 @@ from inference.protocol import ChatRequest, Chunk, Embeddings, EmbedRequest, Eng
 
 __all__ = ["EXPOSITION_TYPE", "MeteredEngine", "Telemetry"]
 
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 
 
@@ -50,8 +51,8 @@ class Telemetry:
         self._active = Gauge("bailey_calls_active", "Calls being answered", registry=self._registry)
 
     def http_request(self, method: str, route: str, status: int, seconds: float) -> None:
-        """An HTTP request ended; `route` is the route's template, not the path."""
-        self._requests.labels(method, route, str(status)).inc()
+        """An HTTP request ended; `route` is the route's template, not the path. Invented methods are `other`."""
+        self._requests.labels(method if method in _METHODS else "other", route, str(status)).inc()
         self._request_seconds.labels(route).observe(seconds)
 
     def call_started(self) -> None:

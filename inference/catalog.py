@@ -9,7 +9,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from inference.protocol import Capability, ModelCard, Usage
 
@@ -24,17 +24,32 @@ Source = Annotated[
 ]
 
 
-class Spec(BaseModel):
-    """Base of everything in models.yaml: frozen, and unknown keys are refused."""
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+# Above these a call could cost more than the ledger counts.
+UsdPerMillion = Annotated[Decimal, Field(ge=0, le=1_000_000, decimal_places=9)]
+Tokens = Annotated[int, Field(ge=64, le=10_000_000)]
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+
+def _unique(names: tuple[str, ...]) -> tuple[str, ...]:
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"each may stand here once, because the order counts; found twice: {', '.join(twice)}")
+    return names
+
+
+Ranking = Annotated[tuple[Name, ...], Field(min_length=1), AfterValidator(_unique)]
+
+
+class Spec(BaseModel):
+    """Base of everything in models.yaml: frozen, finite, and unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Price(Spec):
     """US dollars per million tokens. Local models have a price too: it is what the cascade saves."""
 
-    input_usd_per_million: Annotated[Decimal, Field(ge=0)] = Decimal(0)
-    output_usd_per_million: Annotated[Decimal, Field(ge=0)] = Decimal(0)
+    input_usd_per_million: UsdPerMillion = Decimal(0)
+    output_usd_per_million: UsdPerMillion = Decimal(0)
 
     def cost_usd(self, usage: Usage) -> Decimal:
         """The cost of a call, exact (no rounding)."""
@@ -49,14 +64,14 @@ class ModelBase(Spec):
 
     name: Name
     tier: str = Field(description="One of the tiers declared at the top, cheapest first.")
-    context_tokens: Annotated[int, Field(ge=64)] = Field(description="Longest prompt plus answer.")
+    context_tokens: Tokens = Field(description="Longest prompt plus answer.")
     capabilities: frozenset[Capability] = frozenset({"chat", "completion"})
     price: Price = Price()
     data_classes: tuple[str, ...] | None = Field(
         default=None, description="Data classes this model may see; unset: all for local models, none for remote ones."
     )
-    concurrency: Annotated[int, Field(ge=1)] = Field(default=4, description="Requests answered at once.")
-    queue: Annotated[int, Field(ge=0)] = Field(default=32, description="Requests that may wait for a slot.")
+    concurrency: Annotated[int, Field(ge=1, le=1024)] = Field(default=4, description="Requests answered at once.")
+    queue: Annotated[int, Field(ge=0, le=100_000)] = Field(default=32, description="Requests that may wait for a slot.")
 
     @property
     def remote(self) -> bool:
@@ -74,10 +89,10 @@ class LlamaCppModel(ModelBase):
     engine: Literal["llama.cpp"]
     source: Source
     sha256: Sha256 | None = Field(default=None, description="Digest of the GGUF file.")
-    threads: Annotated[int, Field(ge=1)] | None = Field(
+    threads: Annotated[int, Field(ge=1, le=1024)] | None = Field(
         default=None, description="Unset: one less than there are cores, at least one."
     )
-    gpu_layers: Annotated[int, Field(ge=0)] = 0
+    gpu_layers: Annotated[int, Field(ge=0, le=10_000)] = 0
 
 
 class VllmModel(ModelBase):
@@ -88,7 +103,7 @@ class VllmModel(ModelBase):
     sha256: Sha256 | None = Field(default=None, description="Digest of the folder's model.safetensors.")
     python: str = Field(default="python3", description="Interpreter of the environment vLLM is installed in.")
     arguments: tuple[str, ...] = Field(default=(), description="Further arguments for vLLM's server.")
-    start_timeout_seconds: Annotated[float, Field(gt=0)] = 600.0
+    start_timeout_seconds: Seconds = 600.0
 
 
 class HttpModel(ModelBase):
@@ -99,9 +114,9 @@ class HttpModel(ModelBase):
     model: str | None = Field(default=None, description="The name the other end knows; unset: `name`.")
     api_key_env: str | None = Field(default=None, description="Environment variable that holds the key.")
     location: Literal["local", "cloud"] = "cloud"
-    connect_timeout_seconds: Annotated[float, Field(gt=0)] = 5.0
-    first_token_timeout_seconds: Annotated[float, Field(gt=0)] = 120.0
-    between_tokens_timeout_seconds: Annotated[float, Field(gt=0)] = 60.0
+    connect_timeout_seconds: Seconds = 5.0
+    first_token_timeout_seconds: Seconds = 120.0
+    between_tokens_timeout_seconds: Seconds = 60.0
 
     @property
     def remote(self) -> bool:
@@ -122,7 +137,7 @@ class ScriptedModel(ModelBase):
 
     engine: Literal["scripted"]
     replies: tuple[ScriptedReply, ...]
-    delay_seconds: Annotated[float, Field(ge=0)] = Field(default=0.0, description="Pause before each chunk.")
+    delay_seconds: Annotated[float, Field(ge=0, le=3600)] = Field(default=0.0, description="Pause before each chunk.")
     location: Literal["local", "cloud"] = Field(default="local", description="`cloud` to rehearse residency rules.")
 
     @property
@@ -137,7 +152,7 @@ ModelSpec = Annotated[LlamaCppModel | VllmModel | HttpModel | ScriptedModel, Fie
 class Catalog(Spec):
     """All models, by unique name, and the order of the tiers (cheapest first)."""
 
-    tiers: Annotated[tuple[str, ...], Field(min_length=1)]
+    tiers: Ranking
     models: Annotated[tuple[ModelSpec, ...], Field(min_length=1)]
 
     @model_validator(mode="after")

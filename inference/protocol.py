@@ -105,7 +105,8 @@ class ChatRequest:
 
     `suffix` turns a completion into fill-in-the-middle. `tried` names models whose answer to this
     request failed verification: a router answers with a stronger one, a single engine ignores it.
-    `deadline` is in seconds since the epoch.
+    `max_cost_usd` is the most the call may cost at worst: a priced router sees to it before anything is
+    sent, a single engine knows no prices. `deadline` is in seconds since the epoch.
     """
 
     model: str
@@ -119,6 +120,7 @@ class ChatRequest:
     response_format: ResponseFormat = ResponseFormat()
     caller: Caller = Caller()
     tried: tuple[str, ...] = ()
+    max_cost_usd: Decimal | None = None
     deadline: float | None = None
     request_id: str = field(default_factory=new_request_id)
 

@@ -73,7 +73,7 @@ class _ExportCheck:
             if self.ended or kind not in checks:
                 return f"Line {number} does not belong where it is."
             return checks[kind](content)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             return f"Line {number} cannot be read: {error}"
 
     def end_problem(self) -> str | None:

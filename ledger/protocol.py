@@ -42,6 +42,10 @@ class LedgerTooNew(LedgerError):
     """The store was written by a newer version of the product than this one."""
 
 
+class LedgerClaimed(LedgerError):
+    """Another process works this store's tasks."""
+
+
 class UnknownBody(LedgerError):
     """No body is stored under this digest."""
 

@@ -79,6 +79,10 @@ class SqlLedger:
         self._news = asyncio.Event()
         self._closed = False
 
+    async def claim(self) -> None:
+        """Be the one process that works this store's tasks, until `close`. Raises `LedgerClaimed`."""
+        await self._in_thread(self._database.claim)
+
     async def append(self, draft: Draft) -> Entry:
         """As `Ledger.append`; `ValueError` for a draft that no chain could hold.
 

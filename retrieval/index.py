@@ -40,40 +40,48 @@ class QdrantIndex:
     `passages`; `added` are new or changed. Besides `RetrievalError`, methods raise the embedder's `EngineError`.
     """
 
-    def __init__(
-        self, folder: Path, spec: RetrievalSpec, embedder: Embedder | None = None, caller: Caller | None = None
-    ) -> None:
-        """Opens nothing yet. Without an embedder, or with weight 0 for it, search goes by words alone.
-
-        `caller`: on whose behalf texts are embedded; its data class decides where they may go.
-        """
+    def __init__(self, folder: Path, spec: RetrievalSpec, embedder: Embedder | None = None) -> None:
+        """Opens nothing yet. Without an embedder, or with weight 0 for it, search goes by words alone."""
         if embedder is not None and spec.embedder is None:
             raise ValueError("An embedder was given, but `retrieval.embedder` in models.yaml names no model.")
         self._folder = folder
         self._spec = spec
         self._embedder = None
         if embedder is not None and spec.embedder is not None and spec.weights.dense > 0:
-            self._embedder = TextEmbedder(embedder, spec.embedder, spec.embed_characters, caller or Caller())
+            self._embedder = TextEmbedder(embedder, spec.embedder, spec.embed_characters)
         self._opened: _Opened | None = None
         self._opening, self._refreshing = asyncio.Lock(), asyncio.Lock()
         # Neither local Qdrant nor an SQLite connection may be used by two threads: one thread does it all.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="retrieval")
         self._closed = False
 
-    async def refresh(self, files: Mapping[str, bytes]) -> IndexReport:
+    async def refresh(self, files: Mapping[str, bytes], caller: Caller) -> IndexReport:
         """Make the index hold exactly these files (path -> content); only those of unknown content are worked on."""
         async with self._refreshing:
-            opened = await self._open()
-            changed = await asyncio.to_thread(self._read, dict(files), opened.files)
-            vectors = await self._embed(opened, [point for _, points in changed.values() for point in points])
-            return await self._run(lambda: opened.apply(changed, frozenset(files), vectors))
+            return await self._refresh(files, caller)
 
-    async def search(self, query: str, *, limit: int = 20) -> list[Passage]:
+    async def search_in(
+        self, files: Mapping[str, bytes], query: str, caller: Caller, *, limit: int = 20
+    ) -> list[Passage]:
+        """Refresh, then search, with nobody's refresh in between: every passage is one of these files'."""
+        async with self._refreshing:
+            await self._refresh(files, caller)
+            return await self.search(query, caller, limit=limit)
+
+    async def _refresh(self, files: Mapping[str, bytes], caller: Caller) -> IndexReport:
+        opened = await self._open(caller)
+        changed = await asyncio.to_thread(self._read, dict(files), opened.files)
+        vectors = await self._embed(opened, [point for _, points in changed.values() for point in points], caller)
+        return await self._run(lambda: opened.apply(changed, frozenset(files), vectors))
+
+    async def search(self, query: str, caller: Caller, *, limit: int = 20) -> list[Passage]:
         """The best passages for words and identifiers, best first; none if the query has no words."""
-        opened = await self._open()
+        opened = await self._open(caller)
         weights, depth = self._spec.weights, max(_CANDIDATES, limit)
         words = query_vector(query) if weights.lexical > 0 else {}
-        meaning = (await self._embedder.embed([query]))[0] if self._embedder is not None and query.strip() else ()
+        meaning: Vector = ()
+        if self._embedder is not None and query.strip():
+            (meaning,) = await self._embedder.embed([query], caller)
 
         def rankings() -> list[tuple[float, list[Passage]]]:
             by_words = opened.collection.by_words(words, depth) if words else []
@@ -96,12 +104,12 @@ class QdrantIndex:
             raise IndexUnavailable(f"The index in {self._folder} is closed. Open it again.")
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
-    async def _open(self) -> _Opened:
+    async def _open(self, caller: Caller) -> _Opened:
         """Take the folder, once. The embedder is asked first, to know its width and whether it is still the same."""
         async with self._opening:
             if self._opened is not None:
                 return self._opened
-            probe = (await self._embedder.embed([_PROBE]))[0] if self._embedder is not None else None
+            probe = (await self._embedder.embed([_PROBE], caller))[0] if self._embedder is not None else None
             return await self._run(lambda: self._start(probe))
 
     def _start(self, probe: Vector | None) -> _Opened:
@@ -129,7 +137,7 @@ class QdrantIndex:
             if path not in known or known[path].digest != digest(content)
         }
 
-    async def _embed(self, opened: _Opened, points: Sequence[Point]) -> Mapping[str, Vector]:
+    async def _embed(self, opened: _Opened, points: Sequence[Point], caller: Caller) -> Mapping[str, Vector]:
         """The points' vectors by key. Each batch is on disk before the next is asked for."""
         if self._embedder is None or not points:
             return {}
@@ -138,7 +146,8 @@ class QdrantIndex:
         missing = [key for key in texts if key not in vectors]
         for start in range(0, len(missing), self._spec.embed_batch):
             keys = missing[start : start + self._spec.embed_batch]
-            batch = dict(zip(keys, await self._embedder.embed([texts[key] for key in keys]), strict=True))
+            made = await self._embedder.embed([texts[key] for key in keys], caller)
+            batch = dict(zip(keys, made, strict=True))
             await self._run(partial(opened.cache.put, batch))
             vectors |= batch
         return vectors

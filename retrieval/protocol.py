@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from inference.protocol import Caller
+
 CountTokens = Callable[[str], int]
 """How many tokens a text costs, by the model that will read it (or a safe estimate)."""
 
@@ -52,12 +54,22 @@ class IndexReport:
 class RepositoryIndex(Protocol):
     """The index of one repository at one revision of its files."""
 
-    async def refresh(self, files: Mapping[str, bytes]) -> IndexReport:
-        """Make the index hold exactly these files (path -> content). Killed half-way, the next refresh completes it."""
+    async def refresh(self, files: Mapping[str, bytes], caller: Caller) -> IndexReport:
+        """Make the index hold exactly these files (path -> content). Killed half-way, the next refresh completes it.
+
+        `caller` (here and below): on whose behalf texts are embedded; who pays, and whose data class decides
+        where they may go.
+        """
         ...
 
-    async def search(self, query: str, *, limit: int = 20) -> list[Passage]:
+    async def search(self, query: str, caller: Caller, *, limit: int = 20) -> list[Passage]:
         """The best passages for a query in words and identifiers, best first."""
+        ...
+
+    async def search_in(
+        self, files: Mapping[str, bytes], query: str, caller: Caller, *, limit: int = 20
+    ) -> list[Passage]:
+        """Refresh, then search, with nobody's refresh in between: every passage is one of these files'."""
         ...
 
     async def close(self) -> None:

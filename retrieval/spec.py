@@ -9,8 +9,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Positive = Annotated[int, Field(ge=1)]
-Weight = Annotated[float, Field(ge=0, le=100)]
+Positive = Annotated[int, Field(ge=1, le=1_000_000)]
+Weight = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
 
 GENERATED_AND_VENDORED = (
     ".hg", ".svn", ".venv", "venv", "node_modules", "vendor", "third_party", "site-packages", "__pycache__", ".*_cache",
@@ -52,6 +52,6 @@ class RetrievalSpec(BaseModel):
     max_file_kib: Positive = Field(default=512, description="Larger files are not indexed.")
     max_line_characters: Positive = Field(default=5000, description="Files with a longer line are not indexed.")
     embed_batch: Positive = Field(default=32, description="Passages sent to the embedder at once.")
-    embed_characters: Annotated[int, Field(ge=64)] = Field(
+    embed_characters: Annotated[int, Field(ge=64, le=1_000_000)] = Field(
         default=2000, description="How much of a passage the embedder reads; halved where its context is shorter."
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from inference.errors import EngineError
+from inference.errors import EngineError, NoStrongerModel
 
 
 class PolicyRefused(EngineError):
@@ -19,3 +19,9 @@ class QuotaExceeded(EngineError):
     status = 429
     type = "insufficient_quota"
     code = "insufficient_quota"
+
+
+class CostLimitExceeded(NoStrongerModel):
+    """Every model that may still answer could cost more than the request allows (`max_cost_usd`); nothing was sent."""
+
+    code = "cost_limit_exceeded"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from inference.catalog import Catalog, ModelBase, Price
 from inference.errors import NoStrongerModel
 from inference.protocol import ChatRequest, Usage
 from router.difficulty import Difficulty
+from router.errors import CostLimitExceeded
 from router.policy import Feasible, PassedOver, prompt_bytes
 from router.spec import RouteSpec
 
@@ -55,6 +56,23 @@ def choose(
     candidates = stronger if spec.fallback else stronger[:1]
     cost = expected_cost(candidates[0].price, request)
     return Route(spec.name, tuple(candidates), reason, difficulty, (*feasible.passed_over, *weaker), cost)
+
+
+def affordable(route: Route, request: ChatRequest) -> Route:
+    """The route without the models whose worst case costs more than the request allows.
+
+    Raises `CostLimitExceeded` when none is left.
+    """
+    if request.max_cost_usd is None:
+        return route
+    limit, worst = request.max_cost_usd, {model.name: worst_cost(model, request) for model in route.candidates}
+    dear = [PassedOver(name, f"it may cost up to {cost:f} USD") for name, cost in worst.items() if cost > limit]
+    candidates = tuple(model for model in route.candidates if worst[model.name] <= limit)
+    if not candidates:
+        reasons = "; ".join(f"{passed.model}: {passed.reason}" for passed in dear)
+        raise CostLimitExceeded(f"No model may answer for the {limit:f} USD that this call may cost ({reasons}).")
+    cost = expected_cost(candidates[0].price, request)
+    return replace(route, candidates=candidates, passed_over=(*route.passed_over, *dear), expected_cost_usd=cost)
 
 
 def _floor(

@@ -34,7 +34,7 @@ from router.errors import PolicyRefused, QuotaExceeded
 from router.limits import Slots
 from router.policy import Needs, feasible, needs, prompt_bytes
 from router.record import CallRecord, Kind, call_key, refusal
-from router.route import Route, choose, direct, worst_cost, worst_embedding_cost
+from router.route import Route, affordable, choose, direct, worst_cost, worst_embedding_cost
 from router.spec import RouteSpec, TenantSpec
 
 
@@ -86,11 +86,11 @@ class Router:
         difficulty, wanted = estimate(request), needs(request)
         if spec := self._rules.routes.get(request.model):
             allowed = feasible(self._members(spec), wanted, air_gapped=self._rules.air_gapped)
-            return choose(spec, allowed, self._rules.catalog, difficulty, request)
+            return affordable(choose(spec, allowed, self._rules.catalog, difficulty, request), request)
         model = self._model(request.model)
         # A named model judges the length itself, with its own tokenizer.
         feasible([model], replace(wanted, least_tokens=0), air_gapped=self._rules.air_gapped)
-        return direct(model, difficulty, request)
+        return affordable(direct(model, difficulty, request), request)
 
     def _members(self, spec: RouteSpec) -> list[ModelBase]:
         return [self._model(name) for name in spec.models]

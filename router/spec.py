@@ -34,7 +34,7 @@ class RouteSpec(Spec):
 class BudgetSpec(Spec):
     """What a tenant may spend per window; the router reserves before it calls and settles after."""
 
-    limit_usd: Annotated[Decimal, Field(ge=0)]
+    limit_usd: Annotated[Decimal, Field(ge=0, le=1_000_000_000, decimal_places=9)]
     window: Literal["day", "month", "total"] = "month"
 
     def budget(self) -> Budget:

@@ -15,6 +15,8 @@ from sandbox.profile import OWN_PROCESSES, Profile, text
 from sandbox.protocol import Command, Limits
 from sandbox.spec import Tier
 
+_NICE_LEVEL = 5
+
 
 @dataclass(frozen=True, slots=True)
 class Host:
@@ -57,5 +59,7 @@ class Host:
             "python_executable": str(self.interpreter.executable),
             "site_source": str(self.launcher.source("site")),
             "init_source": str(self.launcher.source("init")),
+            # Jails give way to their appliance. A kernel lets nobody but root lower a nice value it inherited.
+            "nice_level": max(_NICE_LEVEL, os.nice(0)),
         }
         return profile.render(limits, values, self.interpreter.packages, command.environment)

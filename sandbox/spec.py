@@ -18,26 +18,37 @@ Tier = Literal["A", "B"]
 class LimitsSpec(BaseModel):
     """The operator's ceilings for one profile; what is not named keeps the profile's own value."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    wall_seconds: float | None = Field(default=None, gt=0, description="Longest run, by the clock on the wall.")
-    cpu_seconds: float | None = Field(default=None, gt=0, description="Processor time of all processes together.")
-    memory_mib: int | None = Field(default=None, ge=32, description="Memory of all processes and their files.")
-    processes: int | None = Field(default=None, ge=1, description="Processes and threads at one time.")
-    open_files: int | None = Field(default=None, ge=16, description="Open files per process.")
-    output_bytes: int | None = Field(default=None, ge=1, description="Standard output and standard error, each.")
-    disk_mib: int | None = Field(default=None, ge=1, description="Workspace and /tmp, each, in memory.")
-    disk_files: int | None = Field(default=None, ge=16, description="Files and folders in each of them.")
+    wall_seconds: float | None = Field(
+        default=None, gt=0, le=86_400, description="Longest run, by the clock on the wall."
+    )
+    cpu_seconds: float | None = Field(
+        default=None, gt=0, le=86_400, description="Processor time of all processes together."
+    )
+    memory_mib: int | None = Field(
+        default=None, ge=32, le=1_048_576, description="Memory of all processes and their files."
+    )
+    processes: int | None = Field(default=None, ge=1, le=32_768, description="Processes and threads at one time.")
+    open_files: int | None = Field(default=None, ge=16, le=1_048_576, description="Open files per process.")
+    output_bytes: int | None = Field(
+        default=None, ge=1, le=1_073_741_824, description="Standard output and standard error, each."
+    )
+    disk_mib: int | None = Field(default=None, ge=1, le=1_048_576, description="Workspace and /tmp, each, in memory.")
+    disk_files: int | None = Field(default=None, ge=16, le=10_000_000, description="Files and folders in each of them.")
 
 
 class SandboxSpec(BaseModel):
     """How many jails run at once, how strict the host must be, and what one jail may use."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     slots: int = Field(default=4, ge=1, le=256, description="Commands that run at the same time.")
     wait_timeout_seconds: float = Field(
-        default=60.0, ge=0, description="How long a command waits for a slot before it is refused as overloaded."
+        default=60.0,
+        ge=0,
+        le=86_400,
+        description="How long a command waits for a slot before it is refused as overloaded.",
     )
     minimum_tier: Tier = Field(
         default="B",
@@ -49,10 +60,11 @@ class SandboxSpec(BaseModel):
     first_uid: int = Field(
         default=100_000,
         ge=1_000,
+        le=2_000_000_000,
         description="As root, jail n runs as this user id plus n outside; `slots` unused ids must follow it.",
     )
-    collect_files: int = Field(default=256, ge=1, description="Files that one command may hand out.")
-    collect_mib: int = Field(default=16, ge=1, description="Their size together.")
+    collect_files: int = Field(default=256, ge=1, le=1_000_000, description="Files that one command may hand out.")
+    collect_mib: int = Field(default=16, ge=1, le=65_536, description="Their size together.")
     profiles: dict[str, LimitsSpec] = Field(default_factory=dict, description="Ceilings by profile name.")
 
     @field_validator("profiles")

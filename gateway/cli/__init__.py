@@ -11,8 +11,8 @@ from gateway.cli import batch, chat, config, keys, ledger, models, serve, task
 from gateway.cli.output import err, escape
 from gateway.client import ApplianceError
 from gateway.config_errors import ConfigError
-from gateway.keys import UnknownKey
-from gateway.problems import BatchProblem, StartProblem
+from gateway.keys import KeyProblem
+from gateway.problems import BatchProblem, SettingsProblem, StartProblem
 from inference.errors import EngineError
 from ledger.protocol import LedgerError
 from sandbox.protocol import SandboxError
@@ -20,14 +20,16 @@ from sandbox.protocol import SandboxError
 # What a person can put right gets a sentence; anything else is our mistake and shows its traceback.
 EXIT_CODES: dict[type[Exception], int] = {
     ConfigError: 2,
+    SettingsProblem: 2,
     BatchProblem: 1,
     ApplianceError: 1,
     StartProblem: 1,
-    UnknownKey: 1,
+    KeyProblem: 1,
     TaskError: 1,
     EngineError: 1,
     LedgerError: 1,
     SandboxError: 1,
+    OSError: 1,
 }
 
 app = typer.Typer(
@@ -52,8 +54,15 @@ def main() -> None:
     try:
         app()
     except tuple(EXIT_CODES) as error:
-        err.print(f"[bold red]error:[/] {escape(str(error))}")
+        err.print(f"[bold red]error:[/] {escape(_sentence(error))}")
         sys.exit(next(code for kind, code in EXIT_CODES.items() if isinstance(error, kind)))
     except KeyboardInterrupt:
         err.print("interrupted")
         sys.exit(130)
+
+
+def _sentence(error: Exception) -> str:
+    """The system's own errors name a file and a reason; ours are sentences already."""
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{error.filename}: {error.strerror}."
+    return str(error)

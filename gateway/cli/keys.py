@@ -17,9 +17,7 @@ app = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
 @app.command()
 def create(
     actor: Annotated[str, typer.Argument(help="The person or program that will use the key.")],
-    role: Annotated[
-        Role, typer.Option(help="developer: call and submit; approver: also decide; admin: all.")
-    ] = "developer",
+    role: Annotated[Role, typer.Option(help="developer: call and submit; approver: also decide.")] = "developer",
     tenant: Annotated[str, typer.Option(help="Whose budget and rules apply.")] = "default",
     days: Annotated[float | None, typer.Option(help="Days until it expires; unset: never.")] = None,
 ) -> None:

@@ -52,7 +52,10 @@ def show(
 
 @app.command()
 def verify(
-    exported: Annotated[Path | None, typer.Argument(help="An exported file; without it, the appliance's own.")] = None,
+    exported: Annotated[
+        Path | None,
+        typer.Argument(exists=True, dir_okay=False, help="An exported file; without it, the appliance's own."),
+    ] = None,
 ) -> None:
     """Recompute every hash, link, body and total; exit code 1 when anything does not hold."""
     from gateway.assemble import opened_ledger
@@ -65,7 +68,7 @@ def verify(
     if exported is None:
         found = asyncio.run(work())
     else:
-        with exported.open(encoding="utf-8") as lines:
+        with exported.open(encoding="utf-8", errors="replace") as lines:  # what is no text does not hold either
             found = verify_export(lines)
     if not found.ok:
         err.print(f"[bold red]The ledger does not hold:[/] {found.problem}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,13 @@ TaskId = Annotated[str, typer.Argument(help="As `bailey task list` shows it.")]
 _GOOD_ENDS = {"merged", "waiting", "rolled_back"}
 
 
+def _finite(dollars: float | None) -> float | None:
+    """What is no number passes no range, and JSON cannot carry it."""
+    if dollars is not None and not math.isfinite(dollars):
+        raise typer.BadParameter("It must be a number of dollars.")
+    return dollars
+
+
 @contextmanager
 def _client() -> Iterator[Client]:
     settings = Settings()
@@ -34,20 +42,22 @@ def _client() -> Iterator[Client]:
 @app.command()
 def submit(
     instruction: Annotated[str, typer.Argument(help="What the code should do, in a sentence or more.")],
-    repository: Annotated[Path, typer.Option("--repository", "-r", help="A checkout or a bare repository.")] = Path(),
+    repository: Annotated[
+        Path, typer.Option("--repository", "-r", resolve_path=True, help="A checkout or a bare repository.")
+    ] = Path(),
     branch: Annotated[str, typer.Option(help="The branch to start from and to merge into.")] = "main",
     file: Annotated[list[str] | None, typer.Option(help="A path that may change; may be given again.")] = None,
     test: Annotated[
         list[str] | None, typer.Option(help="An acceptance test of yours, PATH=FILE; may be given again.")
     ] = None,
     model: Annotated[str, typer.Option(help="A model or a route.")] = "auto",
-    budget: Annotated[float | None, typer.Option(help="Most dollars for this task.")] = None,
+    budget: Annotated[float | None, typer.Option(callback=_finite, help="Most dollars for this task.")] = None,
     allow_dirty: Annotated[bool, typer.Option(help="Work from the last commit of a checkout with changes.")] = False,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Print the id and do not watch.")] = False,
 ) -> None:
     """Submit a task and watch it until it ends or waits for a decision."""
     body = {
-        "repository": str(repository.resolve()),
+        "repository": str(repository),
         "instruction": instruction,
         "branch": branch,
         "files": file or [],
@@ -71,6 +81,8 @@ def _acceptance_test(option: str) -> tuple[str, str]:
         return path, Path(file or path).read_text(encoding="utf-8")
     except OSError as error:
         raise typer.BadParameter(f"{file or path} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise typer.BadParameter(f"{file or path} is not UTF-8 text.") from None
 
 
 @app.command()

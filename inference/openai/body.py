@@ -18,6 +18,7 @@ from inference.errors import InvalidRequest, UnsupportedParameter
 
 UNSUPPORTED = UnsupportedParameter.code
 INVALID = InvalidRequest.code
+_LONGEST_NAME = 64
 
 
 def _without_lone_surrogates(text: str) -> str:
@@ -62,12 +63,20 @@ class Body(BaseModel):
 
 def refused(name: str, why: str) -> PydanticCustomError:
     """The error, for a model's validator, that field `name` is not honoured."""
-    return PydanticCustomError(UNSUPPORTED, "{name} {why}", {"name": name, "why": why})
+    return PydanticCustomError(UNSUPPORTED, "{name} {why}", {"name": _shown(name), "why": why})
 
 
 def invalid(name: str, why: str) -> PydanticCustomError:
     """The error, for a model's validator, that field `name` does not go with the others."""
     return PydanticCustomError(INVALID, "{name} {why}", {"name": name, "why": why})
+
+
+def _shown(name: str) -> str:
+    """A client's own word as an answer can repeat it: short, and printable whatever it was."""
+    plain = "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in name[:_LONGEST_NAME]
+    )
+    return plain + "…" * (len(name) > _LONGEST_NAME)
 
 
 def explain(errors: Sequence[Mapping[str, Any]]) -> InvalidRequest:
@@ -82,15 +91,17 @@ def explain(errors: Sequence[Mapping[str, Any]]) -> InvalidRequest:
         return InvalidRequest("The request body must be a JSON object, sent with 'content-type: application/json'.")
     name = ".".join(path)
     if kind == UNSUPPORTED:
-        return UnsupportedParameter(f"The parameter {name!r} is not supported: {error['ctx']['why']}.", param=name)
+        return UnsupportedParameter(f"The parameter '{name}' is not supported: {error['ctx']['why']}.", param=name)
     if kind == "missing":
-        return InvalidRequest(f"The parameter {name!r} is missing.", param=name)
-    why = error["ctx"]["why"] if kind == INVALID else error["msg"]
-    return InvalidRequest(f"The parameter {name!r} is not valid: {why}.", param=name)
+        return InvalidRequest(f"The parameter '{name}' is missing.", param=name)
+    why = error["ctx"]["why"] if kind == INVALID else error["msg"].removeprefix("Value error, ")
+    return InvalidRequest(f"The parameter '{name}' is not valid: {why}.", param=name)
 
 
 def _path(location: Sequence[int | str]) -> list[str]:
-    """The field's path without FastAPI's leading "body" and without pydantic's names of union members."""
+    """The field's path without FastAPI's name of the place and without pydantic's names of union members."""
+    if location and location[0] in {"path", "query", "header"}:
+        return [str(location[-1])]
     union_members = {"str", "bool", "int", "float"}
     steps = location[1:] if location[:1] == ("body",) else location
     return [

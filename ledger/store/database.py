@@ -10,7 +10,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlche
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from ledger.protocol import LedgerDamaged, LedgerError, LedgerTooNew, LedgerUnavailable
+from ledger.store.claim import claim
 
 if TYPE_CHECKING:
     from alembic.runtime.migration import MigrationContext
@@ -37,6 +38,7 @@ class Database:
     def __init__(self, url: str, *, readers: int, lock_timeout_seconds: float) -> None:
         """Open nothing yet. Raises `ValueError` for a URL that is neither SQLite's nor PostgreSQL's."""
         self._url = _parsed(url)
+        self._claim = ExitStack()
         self._writer = _engine(self._url, 1, lock_timeout_seconds, "BEGIN IMMEDIATE")
         self._readers = _engine(self._url, readers, lock_timeout_seconds, "BEGIN")
         if self._url.get_backend_name() == "postgresql":
@@ -89,8 +91,14 @@ class Database:
                 script.module.upgrade()
         context.stamp(scripts, revision)
 
+    def claim(self) -> None:
+        """Be the one process that works this store's tasks, until `close`. Raises `LedgerClaimed`."""
+        with self._translated("claimed"):
+            self._claim.push(claim(self._url))
+
     def close(self) -> None:
         """Close all connections."""
+        self._claim.close()
         self._writer.dispose()
         self._readers.dispose()
 

@@ -1,11 +1,20 @@
-"""A real small repository, as a checkout and as a bare server repository."""
+"""A real small repository, as a checkout and as a bare server repository; and an appliance that works on it."""
 
 from __future__ import annotations
 
+import os
 import subprocess
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+
+from gateway.assemble import Appliance, opened_appliance
+from gateway.config import parse_config
+from gateway.settings import Settings
+from tests.codegen.running import CONFIG
+
+SITE = Path(__file__).parents[2] / ".sandbox-site"
 
 FILES = {
     "textkit/__init__.py": "",
@@ -43,3 +52,39 @@ def bare(tmp_path: Path, checkout: Path) -> Path:
     folder = tmp_path / "server.git"
     git(tmp_path, "clone", "--quiet", "--bare", str(checkout), str(folder))
     return folder
+
+
+class Gate:
+    """A hook of a bare repository that stops every push until it is answered with an exit code."""
+
+    def __init__(self, bare: Path, folder: Path) -> None:
+        self.hook, self._reached, self._verdict = bare / "hooks/pre-receive", folder / "reached", folder / "verdict"
+        os.mkfifo(self._reached)
+        os.mkfifo(self._verdict)
+        self.hook.parent.mkdir(exist_ok=True)
+        self.hook.write_text(f"#!/bin/sh\necho here > {self._reached}\nread code < {self._verdict}\nexit $code\n")
+        self.hook.chmod(0o755)
+
+    def reached(self) -> None:
+        """Wait until a push stands before the gate."""
+        self._reached.read_text()
+
+    def answer(self, code: int) -> None:
+        """Let it through (0) or turn it away."""
+        self._verdict.write_text(f"{code}\n")
+
+
+@pytest.fixture
+def gate(bare: Path, tmp_path: Path) -> Gate:
+    return Gate(bare, tmp_path)
+
+
+def has_change(bare: Path) -> bool:
+    return "whisper" in git(bare, "show", "main:textkit/words.py")
+
+
+@pytest.fixture
+async def appliance(tmp_path: Path) -> AsyncIterator[Appliance]:
+    settings = Settings(data=tmp_path / "data", sandbox_site=SITE)
+    async with opened_appliance(parse_config(CONFIG, tmp_path / "models.yaml"), settings) as opened:
+        yield opened

@@ -63,6 +63,29 @@ def test_a_file_without_imports_gets_them_after_its_docstring() -> None:
     assert changed == '"""Doc."""\n\nimport os\n\n\nX = 1\n\n\ndef cwd():\n    return os.getcwd()\n'
 
 
+def test_lines_are_counted_as_python_counts_them() -> None:
+    source = 'RULE = "a\u2028b"\n\x0c\n\ndef one():\n    return 1\n\n\ndef two():\n    return 2\n'
+    changed = merge_definitions(source, "def one():\n    return '\x0c\u2028'")
+    assert changed == source.replace("return 1", "return '\x0c\u2028'")
+    with_import = merge_definitions('"""Doc."""\n\x0c\nX = 1', "import os\n\ndef cwd():\n    return os.getcwd()")
+    assert with_import.startswith('"""Doc."""\n\nimport os\n\n\n\x0c\nX = 1\n\n\ndef cwd')
+
+
+def test_a_file_keeps_its_line_ends() -> None:
+    source = SOURCE.replace("\n", "\r\n")
+    changed = merge_definitions(source, "import json\n\ndef first(text):\n    return 1\n\ndef new():\n    return json")
+    assert changed.count("\n") == changed.count("\r\n") == len(changed.splitlines())
+    assert "def first(text):\r\n    return 1\r\n" in changed
+    mixed = "A = 1\r\nB = 2\nC = 3\r\n"
+    assert merge_definitions(mixed, "C = 4") == "A = 1\r\nB = 2\nC = 4\r\n"
+    whole = patch_from_answer(block("# file: words.py\nX = 1"), Target(("words.py",), {"words.py": source}))
+    assert whole.changes == {"words.py": "X = 1\r\n"}
+
+
+def test_a_last_line_without_an_end_gets_one() -> None:
+    assert merge_definitions("import re", "import os\nX = os") == "import re\nimport os\n\n\nX = os\n"
+
+
 def test_whole_files_are_named_by_their_first_line() -> None:
     answer = block("# file: words.py\nX = 1") + "\n" + block("# file: more.py\nY = 2")
     assert patch_from_answer(answer, TARGET).changes == {"words.py": "X = 1\n", "more.py": "Y = 2\n"}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,8 @@ import pytest
 from codegen.ladder import Ladder, Subject
 from codegen.protocol import Patch, Verification
 from codegen.pytest_run import run_tests
-from codegen.rungs import RUNGS
+from codegen.rungs import RUNGS, fatal_lint, security
+from codegen.rungs import tests as proof_rung
 from ledger.sql_ledger import SqlLedger, open_ledger
 from sandbox.nsjail import NsjailSandbox
 from sandbox.protocol import Sandbox
@@ -98,3 +101,84 @@ async def test_without_a_test_that_was_red_nothing_is_proven(sandbox: Sandbox, l
     assert (verification.evidence[-1].outcome, verification.green) == ("inconclusive", False)
     vacuous = Subject(before, Patch({"words.py": GOOD}), baseline, ("test_words.py",))
     assert "prove nothing" in (await Ladder(RUNGS, sandbox, ledger).climb(vacuous)).findings
+
+
+async def test_comments_and_configuration_of_the_code_do_not_switch_a_rung_off(
+    sandbox: Sandbox, ledger: SqlLedger
+) -> None:
+    run = "\n\ndef run(code):\n    return eval(code)  # noqa: S307\n"
+    verification = await climb(sandbox, ledger, "# ruff: noqa\n" + GOOD + run)
+    assert (verification.evidence[-1].rung, verification.evidence[-1].outcome) == ("security", "fail")
+    undefined = "# ruff: noqa\n" + GOOD.replace("text.lower()", "txt.lower()")
+    assert "F821" in (await climb(sandbox, ledger, undefined)).findings
+
+
+async def test_one_more_of_what_was_there_before_is_a_new_finding(sandbox: Sandbox, ledger: SqlLedger) -> None:
+    run = "\n\ndef run(code):\n    return eval(code)\n"
+    before = {**BEFORE, "words.py": BEFORE["words.py"] + run.encode()}
+    twice = Patch({"words.py": GOOD + run + run.replace("run", "again")})
+    subject = Subject(before, twice, await run_tests(sandbox, before), ())
+    assert (await security(subject, sandbox)).outcome == "fail"
+
+
+async def test_a_check_that_could_not_run_is_no_pass(sandbox: Sandbox, ledger: SqlLedger, tmp_path: Path) -> None:
+    """The same for the files before and after, so "no new finding" would be true and worthless."""
+    broken = tmp_path / "site"
+    shutil.copytree(SITE / "ruff", broken / "ruff")
+    (broken / "ruff/__main__.py").write_text("raise SystemExit(3)\n")
+    without = NsjailSandbox(SandboxSpec(), python=Path(sys.executable).resolve(), site=broken)
+    try:
+        subject = Subject(BEFORE, Patch({"words.py": GOOD}), await run_tests(sandbox, BEFORE), ())
+        evidence = await fatal_lint(subject, without)
+    finally:
+        await without.close()
+    assert (evidence.outcome, "exit code 3" in evidence.summary) == ("inconclusive", True)
+
+
+async def test_evidence_for_one_beginning_does_not_count_for_another(sandbox: Sandbox, ledger: SqlLedger) -> None:
+    """The same result from other files: what was an old finding there is a new one here."""
+    run = "\n\ndef run(code):\n    return eval(code)\n"
+    had_it = {**BEFORE, "words.py": BEFORE["words.py"] + run.encode()}
+    baseline = await run_tests(sandbox, BEFORE)
+    ladder = Ladder(RUNGS, sandbox, ledger)
+    assert (await ladder.climb(Subject(had_it, Patch({"words.py": GOOD + run}), baseline, ()))).green
+    introduces = await ladder.climb(Subject(BEFORE, Patch({"words.py": GOOD + run}), baseline, ()))
+    assert (introduces.evidence[-1].rung, introduces.green) == ("security", False)
+
+
+async def test_a_test_that_the_change_makes_fail_counts_also_where_it_could_not_be_seen_before(
+    sandbox: Sandbox, ledger: SqlLedger
+) -> None:
+    """Without the change one file cannot be collected; the others must be seen all the same."""
+    before = {"words.py": BEFORE["words.py"], "test_shout.py": BEFORE["test_words.py"].split(b"def test_whisper")[0]}
+    before["test_whisper.py"] = b"from words import whisper\n\ndef test_it():\n    assert whisper('A') == 'a'\n"
+    baseline = await run_tests(sandbox, before)
+    assert [set(baseline.passed), set(baseline.failed)] == [{"test_shout.py::test_shout"}, {"test_whisper.py"}]
+    patch = Patch({"words.py": "def whisper(text):\n    return text.lower()\n"})
+    evidence = await proof_rung(Subject(before, patch, baseline, ()), sandbox)
+    assert (evidence.outcome, "test_shout" in evidence.summary) == ("fail", True)
+
+
+async def test_a_test_that_fails_for_the_first_time_is_a_failure(sandbox: Sandbox, ledger: SqlLedger) -> None:
+    """One that nobody saw before, because it came into the project with newer changes."""
+    grown = {**BEFORE, "test_new.py": b"import words\n\ndef test_new():\n    assert not hasattr(words, 'whisper')\n"}
+    subject = Subject(grown, Patch({"words.py": GOOD}), await run_tests(sandbox, BEFORE), ())
+    evidence = await proof_rung(subject, sandbox)
+    assert (evidence.outcome, "test_new.py::test_new" in evidence.summary) == ("fail", True)
+
+
+async def test_an_unknown_beginning_proves_nothing(sandbox: Sandbox, ledger: SqlLedger) -> None:
+    unknown = replace(await run_tests(sandbox, BEFORE), passed=frozenset(), problem="The tests did not end.")
+    gone = Patch({"words.py": "def whisper(text):\n    return text.lower()\n"})
+    evidence = await proof_rung(Subject(BEFORE, gone, unknown, ()), sandbox)
+    assert (evidence.outcome, "The tests did not end." in evidence.summary) == ("inconclusive", True)
+
+
+@pytest.mark.parametrize("acceptance", [(), ("test_words.py",)])
+async def test_tests_that_the_change_rewrites_do_not_prove_it(
+    sandbox: Sandbox, ledger: SqlLedger, acceptance: tuple[str, ...]
+) -> None:
+    emptied = "def test_shout():\n    pass\n\n\ndef test_whisper():\n    assert True\n"
+    baseline = await run_tests(sandbox, BEFORE)
+    evidence = await proof_rung(Subject(BEFORE, Patch({"test_words.py": emptied}), baseline, acceptance), sandbox)
+    assert (evidence.outcome, "alters the tests" in evidence.summary) == ("inconclusive", True)

@@ -66,11 +66,25 @@ def request(instruction: str = "Do it", files: tuple[str, ...] = (), **more: obj
 
 
 def test_files_come_from_the_request_the_instruction_or_the_best_passage() -> None:
-    paths = ["a/one.py", "a/two.py", "tests/test_one.py"]
+    paths = dict.fromkeys(["a/one.py", "a/two.py", "tests/test_one.py"], b"")
     found = [passage("tests/test_one.py"), passage("a/two.py")]
     assert make_plan(SPEC, request(files=("a/new.py",)), paths, found).files == ("a/new.py",)
     assert make_plan(SPEC, request("Change a/one.py."), paths, found).files == ("a/one.py",)
     assert make_plan(SPEC, request("Change it"), paths, found).files == ("a/two.py",)
+
+
+@pytest.mark.parametrize("test", ["tests/test_one.py", "one_test.py", "pkg/test_one.py", "conftest.py"])
+def test_only_the_request_can_let_a_model_change_tests(test: str) -> None:
+    paths = {"a/one.py": b"", test: b""}
+    mentions = f"Make {test} pass by changing a/one.py."
+    assert make_plan(SPEC, request(mentions), paths, []).files == ("a/one.py",)
+    assert make_plan(SPEC, request(f"Make {test} pass."), paths, [passage("a/one.py")]).files == ("a/one.py",)
+    assert make_plan(SPEC, request(mentions, files=(test,)), paths, []).files == (test,)
+
+
+def test_a_file_that_is_not_text_is_not_changed() -> None:
+    latin = {"a/one.py": "# caf\u00e9\n".encode("latin-1")}
+    assert "a/one.py is not UTF-8 text" in str(make_plan(SPEC, request(files=("a/one.py",)), latin, []).refusal)
 
 
 @pytest.mark.parametrize(
@@ -83,11 +97,11 @@ def test_files_come_from_the_request_the_instruction_or_the_best_passage() -> No
     ],
 )
 def test_plans_that_may_not_be_carried_out_say_why(asked: TaskRequest, reason: str) -> None:
-    assert reason in str(make_plan(SPEC, asked, [], []).refusal)
+    assert reason in str(make_plan(SPEC, asked, {}, []).refusal)
 
 
 def test_the_smaller_budget_holds() -> None:
     spec = CodegenSpec(max_cost_usd=Decimal(2))
-    assert make_plan(spec, request(files=("a.py",)), [], []).budget_usd == 2
-    assert make_plan(spec, request(files=("a.py",), budget_usd=Decimal("0.5")), [], []).budget_usd == Decimal("0.5")
-    assert make_plan(spec, request(files=("a.py",), budget_usd=Decimal(9)), [], []).budget_usd == 2
+    assert make_plan(spec, request(files=("a.py",)), {}, []).budget_usd == 2
+    assert make_plan(spec, request(files=("a.py",), budget_usd=Decimal("0.5")), {}, []).budget_usd == Decimal("0.5")
+    assert make_plan(spec, request(files=("a.py",), budget_usd=Decimal(9)), {}, []).budget_usd == 2

@@ -51,6 +51,12 @@ def test_a_file_that_cannot_be_collected_counts_as_red() -> None:
     assert report.problem is None
 
 
+def test_what_fails_anew_is_told_from_what_failed_before() -> None:
+    lines = "FAILED a.py::test_old - x\nFAILED a.py::test_new - x\nFAILED b.py::test_hidden - x\nERROR c.py - x\n"
+    before = read_report(result("FAILED a.py::test_old - x\nERROR b.py - ImportError\n", 1))
+    assert read_report(result(lines, 1)).failures_since(before) == {"a.py::test_new", "c.py"}
+
+
 @pytest.mark.parametrize(
     ("found", "sentence"),
     [

@@ -66,6 +66,12 @@ def test_the_keys_of_an_entry_depend_on_its_engine() -> None:
         ("air_gapped: false", "air_gapped: false\nair_gapped: true", "air_gapped: this key stands twice"),
         ("slots: 4", "slots: [4", "not valid YAML"),
         ("source: bundled:pico-coder", "source: pico-coder", "models[0].source"),
+        ("tiers: [draft,", "tiers: [draft, draft,", "tiers: each may stand here once, because the order counts"),
+        ("data_classes: [public,", "data_classes: [public, public,", "found twice: public"),
+        ("limit_usd: 10,", "limit_usd: 1.0e+12,", "tenants[0].budget.limit_usd: Input should be less than or equal to"),
+        ("limit_usd: 10,", "limit_usd: .inf,", "tenants[0].budget.limit_usd: Input should be a finite number"),
+        ("input_usd_per_million: 0.02", "input_usd_per_million: 1.0e+30", "should be less than or equal to 1000000"),
+        ("context_tokens: 1024", "context_tokens: 1000000000000", "should be less than or equal to 10000000"),
     ],
 )
 def test_other_mistakes(old: str, new: str, expected: str) -> None:
@@ -76,6 +82,32 @@ def test_other_mistakes(old: str, new: str, expected: str) -> None:
 def test_what_is_no_mapping(text: str) -> None:
     with pytest.raises(ConfigError, match="must be a mapping"):
         parse_config(text, Path("models.yaml"))
+
+
+LAUGHS = "".join(f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 9)}]\n" for n in range(1, 40))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (f"l0: &l0 ha\n{LAUGHS}", "models.yaml:2: not valid YAML: the alias *l0 is not allowed"),
+        ("&a {b: *a}", "models.yaml:1: not valid YAML: the alias *a is not allowed"),
+        ("[" * 100_000, "not valid YAML: it is nested too deeply"),
+        (
+            "a: 1\nversion: 2024-13-45",
+            "models.yaml:2: not valid YAML: the value cannot be read (month",
+        ),
+        ("version: " + "9" * 5_000, "models.yaml:1: not valid YAML: the value cannot be read"),
+        ("version: \x00", "not valid YAML"),
+        ("{[a]: b}", "not valid YAML"),
+        ("{1: a, null: b, 2020-01-01: c, true: d}", "Keys should be strings"),
+    ],
+    ids=["laughs", "itself", "deep", "date", "number", "control", "list as key", "keys that are no text"],
+)
+def test_what_yaml_can_do_and_a_configuration_may_not(text: str, expected: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        parse_config(text, Path("models.yaml"))
+    assert expected in str(refused.value)
 
 
 def test_all_problems_are_told_at_once_in_the_order_of_the_file() -> None:

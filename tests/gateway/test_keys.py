@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.keys import ExpiredKey, InvalidKey, Keys, UnknownKey
+from gateway.keys import ExpiredKey, InvalidKey, Keys, UnknownKey, UnusableKey
 from ledger.sql_ledger import SqlLedger, open_ledger
 from tests.ledger.clock import HandClock
 
@@ -53,3 +53,24 @@ async def test_keys_made_and_revoked_elsewhere_are_seen_here(ledger: SqlLedger) 
 async def test_revoking_what_is_not_there(ledger: SqlLedger) -> None:
     with pytest.raises(UnknownKey, match="key_nothing"):
         await Keys(ledger, HandClock()).revoke("key_nothing")
+
+
+@pytest.mark.parametrize(
+    ("actor", "days", "sentence"),
+    [
+        ("", None, "must be one line of printable text"),
+        (" ada", None, "no spaces around them"),
+        ("a\nb", None, "must be one line of printable text"),
+        ("x" * 101, None, "at most 100 characters"),
+        ("ghp_" + "a1B2c3D4e5" * 4, None, "contains a secret"),
+        ("ada", 1e12, "at most 36500 days"),
+        ("ada", float("nan"), "at most 36500 days"),
+    ],
+)
+async def test_a_key_that_no_call_could_be_recorded_with_is_not_made(
+    ledger: SqlLedger, actor: str, days: float | None, sentence: str
+) -> None:
+    keys = Keys(ledger, HandClock())
+    with pytest.raises(UnusableKey, match=sentence):
+        await keys.create(actor, tenant="default", role="developer", days=days)
+    assert await keys.all() == []

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from inference.errors import InvalidRequest, UnsupportedParameter
 from inference.openai.body import Body, explain
+from inference.openai.errors import error_body
 from inference.openai.requests import ChatBody, CompletionBody, EmbeddingsBody
 from inference.protocol import Caller, ChatRequest, Message, ResponseFormat, ToolChoice
 
@@ -165,3 +166,19 @@ def test_tools_and_formats_are_read() -> None:
     )
     assert request.tool_choice == ToolChoice("function", "look_up")
     assert request.response_format == ResponseFormat("json_schema", "n", {"type": "object"})
+
+
+@pytest.mark.parametrize(
+    ("fields", "shown"),
+    [
+        ({"\ud800": 1}, "\\ud800"),
+        ({"messages": [{"role": "user", "content": [{"type": "\ud800"}]}]}, "messages.0.content.0.\\ud800"),
+        ({"a\x1b[31m\n": 1}, "a\\x1b[31m\\n"),
+        ({"x" * 100_000: 1}, "x" * 64 + "…"),
+    ],
+)
+def test_a_name_that_cannot_be_shown_as_it_is(fields: dict[str, Any], shown: str) -> None:
+    error = refusal(ChatBody, chat(**fields))
+    assert error.param == shown
+    assert error_body(error).json_text()
+    assert len(error.message) < 1000

@@ -65,6 +65,7 @@ class Appliance:
     folder: Path
     config: str = SCRIPTED
     keys: dict[str, str] = field(default_factory=dict)
+    variables: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[str] | None = None
     url: str = ""
     announced: list[str] = field(default_factory=list)
@@ -79,6 +80,7 @@ class Appliance:
             "BAILEY_DATA": str(self.folder / "data"),
             "BAILEY_SANDBOX_SITE": str(ROOT / ".sandbox-site"),
             "BAILEY_URL": self.url or "http://127.0.0.1:9",
+            **self.variables,
         }
 
     def bailey(self, *arguments: str, key: str | None = None) -> subprocess.CompletedProcess[str]:

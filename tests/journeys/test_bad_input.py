@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import subprocess
 import urllib.error
+import urllib.parse
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -16,11 +18,13 @@ from tests.journeys.appliance import SCRIPTED, Appliance
 CHAT = {"model": "auto", "messages": [{"role": "user", "content": "hello"}]}
 
 
-def ask(appliance: Appliance, path: str, body: Any, key: str | None = None) -> tuple[int, dict[str, Any]]:
+def ask(
+    appliance: Appliance, path: str, body: Any = None, key: str | None = None, **headers: str
+) -> tuple[int, dict[str, Any]]:
     """Status and error of a request."""
-    data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    headers = {"authorization": f"Bearer {key or appliance.keys['ada']}", "content-type": "application/json"}
-    request = urllib.request.Request(f"{appliance.url}{path}", data, headers)
+    data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
+    given = {"authorization": f"Bearer {key or appliance.keys['ada']}", "content-type": "application/json", **headers}
+    request = urllib.request.Request(f"{appliance.url}{path}", data, given)
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(request, timeout=60)
     with refused.value:
@@ -34,6 +38,13 @@ def ask(appliance: Appliance, path: str, body: Any, key: str | None = None) -> t
         (b"{not json", 400, "invalid_value", "not valid JSON"),
         ({**CHAT, "model": "nobody"}, 404, "model_not_found", "valid names: auto, small, strong, slow"),
         ({**CHAT, "temprature": 1}, 400, "unsupported_parameter", "temprature"),
+        ({**CHAT, "\ud800": 1}, 400, "unsupported_parameter", "\\ud800"),
+        (
+            {**CHAT, "messages": [{"role": "user", "content": [{"type": "\ud800"}]}]},
+            400,
+            "unsupported_parameter",
+            "ud80",
+        ),
         ({"messages": CHAT["messages"]}, 400, "invalid_value", "'model' is missing"),
         ({**CHAT, "messages": [{"role": "user", "content": "word " * 40_000}]}, 400, "context_length_exceeded", "4000"),
         ({**CHAT, "messages": [{"role": "user", "content": "x" * 5_000_000}]}, 413, "body_too_large", "at most"),
@@ -43,6 +54,27 @@ def test_bad_requests(appliance: Appliance, body: Any, status: int, code: str, s
     found, error = ask(appliance, "/v1/chat/completions", body)
     assert (found, error["code"]) == (status, code)
     assert sentence in error["message"]
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/tasks", "/v1/tasks/tsk_1/reject", "/v1/nothing"])
+@pytest.mark.parametrize("body", [b"{not json", b"[" * 100_000, b"\xff", b"x" * 3_000_000], ids=len)
+def test_a_key_is_asked_for_before_anything_is_read(appliance: Appliance, path: str, body: bytes) -> None:
+    status, error = ask(appliance, path, body, "bly_wrong")
+    assert (status, error["code"]) == (401, "invalid_api_key")
+
+
+def test_methods_that_nobody_knows_are_one_line_of_the_metrics(appliance: Appliance) -> None:
+    address = urllib.parse.urlsplit(appliance.url)
+    assert address.hostname
+    for number in range(3):
+        connection = http.client.HTTPConnection(address.hostname, address.port)
+        connection.request(f"INVENTED{number}", "/healthz")
+        assert connection.getresponse().status == 405
+        connection.close()
+    with urllib.request.urlopen(f"{appliance.url}/metrics") as answer:
+        text = answer.read().decode()
+    assert "INVENTED" not in text
+    assert 'http_server_requests_total{method="other",route="/healthz",status="405"} 3.0' in text
 
 
 def test_keys_that_are_unknown_or_expired_or_revoked(appliance: Appliance) -> None:
@@ -60,18 +92,64 @@ def test_keys_that_are_unknown_or_expired_or_revoked(appliance: Appliance) -> No
         ({"repository": "relative/path"}, 400, "invalid_task", "must be an absolute path"),
         ({"branch": "release"}, 404, "repository_not_found", "no branch 'release'"),
         ({"instruction": ""}, 400, "invalid_value", "instruction"),
-        ({"colour": "blue"}, 400, "invalid_value", "colour"),
+        ({"colour": "blue"}, 400, "unsupported_parameter", "valid here are allow_dirty, branch, "),
+        ({"\ud800": "blue"}, 400, "unsupported_parameter", "\\ud800"),
+        ({"repository": "/a\0b"}, 400, "invalid_value", "'repository' is not valid: it has control char"),
+        ({"repository": "/\ud800"}, 400, "invalid_value", "repository"),
+        ({"repository": "/" + "x" * 5_000}, 400, "invalid_value", "at most 4096 characters"),
+        ({"repository": "/" + "x" * 300}, 404, "repository_not_found", "There is no repository at /xxx"),
+        ({"repository": "LOOP"}, 404, "repository_not_found", "There is no repository at /"),
+        ({"branch": "a\0b"}, 400, "invalid_value", "'branch' is not valid"),
+        ({"branch": "\ud800"}, 400, "invalid_value", "'branch' is not valid"),
+        ({"branch": "x" * 300_000}, 400, "invalid_value", "at most 250 characters"),
+        ({"branch": "a..b"}, 400, "invalid_value", "git has no branches of such a name"),
+        ({"files": ["\ud800"]}, 400, "invalid_value", "'files.0' is not valid"),
+        ({"files": ["a\0b"]}, 400, "invalid_value", "'files.0' is not valid"),
+        ({"model": "\ud800"}, 400, "invalid_value", "'model' is not valid"),
+        ({"tests": {"a.py": "\ud800"}}, 400, "invalid_value", "'tests"),
+        ({"tests": {"a\0.py": "x"}}, 400, "invalid_value", "'tests"),
+        ({"instruction": "a\0b"}, 400, "invalid_value", "other than line ends, form feeds and tabs"),
+        ({"budget_usd": "NaN"}, 400, "invalid_value", "'budget_usd' is not valid"),
+        ({"budget_usd": 1e300}, 400, "invalid_value", "'budget_usd' is not valid"),
     ],
 )
 def test_bad_tasks(
     appliance: Appliance, project: Path, change: dict[str, Any], status: int, code: str, sentence: str
 ) -> None:
     before = len(appliance.client("ada").get("/v1/tasks"))
+    (project / "loop").symlink_to("loop")
     body = {"repository": str(project), "instruction": "Do something", **change}
+    if body["repository"] == "LOOP":
+        body["repository"] = str(project / "loop")
     found, error = ask(appliance, "/v1/tasks", body)
     assert (found, error["code"]) == (status, code)
     assert sentence in error["message"]
     assert len(appliance.client("ada").get("/v1/tasks")) == before
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "status", "sentence"),
+    [
+        ("/v1/tasks/tsk_0/events", {"last-event-id": "99999999999999999999999"}, 400, "'last-event-id' is not valid"),
+        ("/v1/tasks/tsk_0/events", {"last-event-id": "-1"}, 400, "'last-event-id' is not valid"),
+        ("/v1/tasks/tsk_0/events", {"last-event-id": "x"}, 400, "'last-event-id' is not valid"),
+        ("/v1/tasks/tsk_0/events", {"last-event-id": "9223372036854775807"}, 404, "There is no task 'tsk_0'"),
+        ("/v1/tasks/%00", {}, 400, "'task_id' is not valid"),
+        ("/v1/models/%ff%00", {}, 404, "There is no model"),
+        (
+            "/v1/models",
+            {"x-bailey-data-class": "cosmic"},
+            400,
+            "There is no data class 'cosmic'",
+        ),
+    ],
+)
+def test_bad_paths_and_headers(
+    appliance: Appliance, path: str, headers: dict[str, str], status: int, sentence: str
+) -> None:
+    found, error = ask(appliance, path, **headers)
+    assert found == status
+    assert sentence in error["message"]
 
 
 def test_a_dirty_checkout(appliance: Appliance, project: Path) -> None:

@@ -84,12 +84,38 @@ def test_a_killed_batch_goes_on_and_answers_every_line_once(offline: Appliance, 
     running.wait()
     before = len(target.read_bytes().splitlines())
     with target.open("ab") as torn:
-        torn.write(b'{"custom_id": "line-4')  # what a kill in the middle of a write leaves
+        torn.write(b'{"id": "req_1", "custom_id": "line-4')  # what a kill in the middle of a write leaves
 
     run = offline.bailey("batch", "run", str(source), str(target))
     assert run.returncode == 0, run.stderr
     assert f"{50 - before} answered, {before} answered before, 0 failed." in run.stdout
     assert sorted(answer["custom_id"] for answer in answers(target)) == sorted(f"line-{n}" for n in range(50))
+
+
+UNREADABLE = (
+    "[" * 200_000,
+    '{"custom_id": "\\ud800"}',
+    '{"custom_id": "deep", "body": {"a": ' + "[" * 200_000,
+    "9" * 5_000,
+    "\x00",
+)
+
+
+def test_a_line_that_cannot_even_be_read_is_a_line_with_an_error(offline: Appliance, tmp_path: Path) -> None:
+    source, target = write(tmp_path / "in.jsonl", [chat(1), *UNREADABLE, chat(3)]), tmp_path / "out.jsonl"
+    run = offline.bailey("batch", "run", str(source), str(target))
+    assert (run.returncode, run.stderr.count("Traceback")) == (3, 0)
+    assert "2 answered, 0 answered before, 5 failed." in run.stdout
+    failed = [answer["error"]["message"] for answer in answers(target) if answer["error"]]
+    assert sorted(message[:8] for message in failed) == [f"Line {number}: " for number in range(2, 7)]
+
+
+def test_swapped_arguments_cost_no_questions(offline: Appliance, tmp_path: Path) -> None:
+    questions = write(tmp_path / "in.jsonl", [chat(1)])
+    before = questions.read_bytes()
+    run = offline.bailey("batch", "run", str(write(tmp_path / "other.jsonl", [chat(2)])), str(questions))
+    assert (run.returncode, questions.read_bytes()) == (1, before)
+    assert "line 1 of it is no answer of a batch" in run.stderr
 
 
 @pytest.mark.parametrize(

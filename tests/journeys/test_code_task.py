@@ -103,6 +103,21 @@ def test_a_rejected_change_is_not_merged(appliance: Appliance, project: Path) ->
     assert git(mirror_of(appliance, project), "rev-list", "--count", "main") == "1"
 
 
+def test_a_task_is_cancelled_by_its_requester_and_then_nothing_follows(appliance: Appliance, project: Path) -> None:
+    ada, grace = appliance.client("ada"), appliance.client("grace")
+    task = ada.post("/v1/tasks", {"repository": str(project), "instruction": INSTRUCTION})
+    events_until(ada, task["id"], "task.waiting")
+    appliance.keys["bob"] = appliance.key("bob")
+    with pytest.raises(ApplianceError, match="ada asked for this change"):
+        appliance.client("bob").post(f"/v1/tasks/{task['id']}/cancel")
+    cancelled = ada.post(f"/v1/tasks/{task['id']}/cancel")
+    assert (cancelled["status"], cancelled["reason"]) == ("cancelled", "cancelled by ada")
+    with pytest.raises(ApplianceError, match="is cancelled; only a waiting task"):
+        grace.post(f"/v1/tasks/{task['id']}/approve")
+    assert list(ada.events(f"/v1/tasks/{task['id']}/events", after=cancelled["last_seq"])) == []
+    assert git(mirror_of(appliance, project), "rev-list", "--count", "main") == "1"
+
+
 def test_policy_refuses_before_anything_is_spent(appliance: Appliance, project: Path) -> None:
     ada = appliance.client("ada")
     body = {"repository": str(project), "instruction": "Change the checks", "files": ["tests/conftest.py"]}

@@ -10,8 +10,11 @@ from datetime import timedelta
 from decimal import Decimal
 from multiprocessing.connection import wait
 
-from ledger.sql_ledger import open_ledger, utc_now
-from tests.ledger.workers import append_entries, hold_and_wait, spend_money, start
+import pytest
+
+from ledger.protocol import Draft, LedgerClaimed
+from ledger.sql_ledger import SqlLedger, open_ledger, utc_now
+from tests.ledger.workers import append_entries, claim_and_wait, hold_and_wait, spend_money, start
 
 pytest_plugins = ["tests.ledger.postgres"]
 
@@ -89,3 +92,30 @@ async def test_the_hold_of_a_killed_process_lapses(ledger_url: str) -> None:
     spend = await ledger.spend("default", "month")
     assert (spend.settled_usd, spend.held_usd) == (Decimal(7), Decimal(0))
     await ledger.close()
+
+
+async def test_a_claim_is_held_by_one_process_and_ends_with_it(ledger_url: str) -> None:
+    ledger = await open_ledger(ledger_url)
+    with start(claim_and_wait, ledger_url) as worker:
+        assert await asyncio.to_thread(worker.pipe.poll, PATIENCE_SECONDS)
+        assert worker.pipe.recv() == "claimed"
+        with pytest.raises(LedgerClaimed, match="Another appliance works with the ledger"):
+            await ledger.claim()
+        await ledger.append(Draft("keys", "key.created", "operator"))  # others still record what they do
+        worker.kill()
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not await claimed(ledger):  # PostgreSQL takes a moment to see that the session is gone
+            await asyncio.sleep(0.01)
+    other = await open_ledger(ledger_url)
+    assert not await claimed(other)
+    await ledger.close()
+    assert await claimed(other)
+    await other.close()
+
+
+async def claimed(ledger: SqlLedger) -> bool:
+    try:
+        await ledger.claim()
+    except LedgerClaimed:
+        return False
+    return True

@@ -121,3 +121,15 @@ def hold_and_wait(pipe: Connection, url: str, key: str, amount_usd: Decimal) -> 
         pipe.recv()
 
     asyncio.run(main())
+
+
+def claim_and_wait(pipe: Connection, url: str) -> None:
+    """Claim the store, say so, and never close it."""
+
+    async def main() -> None:
+        ledger = await open_ledger(url)
+        await ledger.claim()
+        pipe.send("claimed")
+        pipe.recv()
+
+    asyncio.run(main())

@@ -7,9 +7,10 @@ import zlib
 from collections.abc import Mapping
 
 from inference.errors import ContextLengthExceeded
-from inference.protocol import Embeddings, EmbedRequest, Usage
+from inference.protocol import Caller, Embeddings, EmbedRequest, Usage
 from retrieval.terms import terms
 
+SOMEBODY = Caller("default", "ada")
 SYNONYMS = {"delet": "eras", "remov": "eras", "account": "member", "user": "member"}
 """Stems that mean the same to this embedder, though not to a search by words."""
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from inference.protocol import Embeddings, EmbedRequest
 from retrieval.index import QdrantIndex
 from retrieval.spec import RetrievalSpec
-from tests.retrieval.embedders import WordEmbedder
+from tests.retrieval.embedders import SOMEBODY, WordEmbedder
 from tests.retrieval.repository import FILES
 
 SPEC = RetrievalSpec(embedder="words", embed_batch=4, passage_lines=10)
@@ -39,7 +39,7 @@ async def ready() -> None:
 
 async def main(folder: str, batches: str) -> None:
     index = QdrantIndex(Path(folder), SPEC, HangingEmbedder(int(batches)))
-    await index.refresh(FILES)
+    await index.refresh(FILES, SOMEBODY)
     await ready()
 
 

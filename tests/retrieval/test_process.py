@@ -12,7 +12,7 @@ import pytest
 
 from retrieval.index import QdrantIndex
 from retrieval.protocol import IndexUnavailable
-from tests.retrieval.embedders import WordEmbedder
+from tests.retrieval.embedders import SOMEBODY, WordEmbedder
 from tests.retrieval.process import SPEC
 from tests.retrieval.repository import FILES
 
@@ -40,24 +40,24 @@ async def test_a_second_process_is_refused_until_the_first_is_gone(tmp_path: Pat
     index = QdrantIndex(tmp_path, SPEC, WordEmbedder())
     async with other_process(tmp_path, 0):
         with pytest.raises(IndexUnavailable, match="another process holds it") as error:
-            await index.refresh(FILES)
+            await index.refresh(FILES, SOMEBODY)
         assert str(tmp_path) in str(error.value)
         with pytest.raises(IndexUnavailable):
-            await index.search("loan")
-    assert (await index.refresh(FILES)).files == len(FILES)
+            await index.search("loan", SOMEBODY)
+    assert (await index.refresh(FILES, SOMEBODY)).files == len(FILES)
     await index.close()
 
 
 async def test_a_refresh_killed_half_way_is_completed_by_the_next(tmp_path: Path) -> None:
     fresh = QdrantIndex(tmp_path / "fresh", SPEC, every := WordEmbedder())
-    await fresh.refresh(FILES)
+    await fresh.refresh(FILES, SOMEBODY)
     async with other_process(tmp_path / "killed", 3):
         pass
     resumed = QdrantIndex(tmp_path / "killed", SPEC, rest := WordEmbedder())
-    report = await resumed.refresh(FILES)
+    report = await resumed.refresh(FILES, SOMEBODY)
     assert report.added == report.files == len(FILES)
     assert len(every.embedded) - len(rest.embedded) == 3 * SPEC.embed_batch
     for query in QUERIES:
-        assert await resumed.search(query) == await fresh.search(query)
+        assert await resumed.search(query, SOMEBODY) == await fresh.search(query, SOMEBODY)
     await fresh.close()
     await resumed.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.retrieval.conftest import HYBRID, Make, places
-from tests.retrieval.embedders import WordEmbedder
+from tests.retrieval.embedders import SOMEBODY, WordEmbedder
 from tests.retrieval.repository import FILES
 
 
@@ -35,8 +35,8 @@ async def test_the_right_passage_is_among_the_first_two(
     make: Make, query: str, path: str, symbol: str, hybrid: bool
 ) -> None:
     index = make(HYBRID, WordEmbedder()) if hybrid else make()
-    await index.refresh(FILES)
-    found = await index.search(query)
+    await index.refresh(FILES, SOMEBODY)
+    found = await index.search(query, SOMEBODY)
     best = [(passage.path, name) for passage in found[:2] for name in passage.symbols]
     assert (path, symbol) in best, places(found)
     scores = [passage.score for passage in found]
@@ -46,16 +46,17 @@ async def test_the_right_passage_is_among_the_first_two(
 async def test_a_synonym_is_found_by_meaning_only(make: Make) -> None:
     query = "delete unused user accounts"
     words, hybrid = make(), make(HYBRID, WordEmbedder(), "hybrid")
-    await words.refresh(FILES)
-    await hybrid.refresh(FILES)
-    assert "purge_inactive" not in {name for passage in await words.search("delete user") for name in passage.symbols}
-    assert "purge_inactive" in (await hybrid.search(query, limit=3))[0].symbols
+    await words.refresh(FILES, SOMEBODY)
+    await hybrid.refresh(FILES, SOMEBODY)
+    by_words = await words.search("delete user", SOMEBODY)
+    assert "purge_inactive" not in {name for passage in by_words for name in passage.symbols}
+    assert "purge_inactive" in (await hybrid.search(query, SOMEBODY, limit=3))[0].symbols
 
 
 async def test_passages_say_where_they_are_from(make: Make) -> None:
     index = make()
-    await index.refresh(FILES)
-    for passage in await index.search("member loan isbn", limit=50):
+    await index.refresh(FILES, SOMEBODY)
+    for passage in await index.search("member loan isbn", SOMEBODY, limit=50):
         lines = FILES[passage.path].decode().splitlines(keepends=True)
         assert passage.text == "".join(lines[passage.start_line - 1 : passage.end_line])
 
@@ -64,13 +65,13 @@ async def test_rare_words_decide(make: Make) -> None:
     """Qdrant's IDF is applied: three common words weigh less than a rare one."""
     files = {f"f{n}.txt": b"alpha beta gamma\n" for n in range(30)} | {"rare.txt": b"omega one two\n"}
     index = make()
-    await index.refresh(files)
-    assert (await index.search("alpha beta gamma omega"))[0].path == "rare.txt"
+    await index.refresh(files, SOMEBODY)
+    assert (await index.search("alpha beta gamma omega", SOMEBODY))[0].path == "rare.txt"
 
 
 async def test_limits_and_queries_without_words(make: Make) -> None:
     index = make()
-    assert await index.search("anything") == []
-    await index.refresh(FILES)
-    assert len(await index.search("member", limit=3)) == 3
-    assert await index.search("  ") == await index.search("of the") == []
+    assert await index.search("anything", SOMEBODY) == []
+    await index.refresh(FILES, SOMEBODY)
+    assert len(await index.search("member", SOMEBODY, limit=3)) == 3
+    assert await index.search("  ", SOMEBODY) == await index.search("of the", SOMEBODY) == []

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from inference.errors import ContextLengthExceeded, EngineError, ModelNotFound, NoStrongerModel, UnsupportedParameter
 from inference.protocol import Caller, ChatRequest, Message, ResponseFormat, Tool, ToolCall
 from router.difficulty import estimate
-from router.errors import PolicyRefused
+from router.errors import CostLimitExceeded, PolicyRefused
 from router.policy import feasible, needs
 from router.route import expected_cost, worst_cost
 from router.router import Router
@@ -135,3 +135,15 @@ def test_tools_and_schemas_are_paid_for_too() -> None:
         {"messages": (Message("assistant", tool_calls=(ToolCall("1", "f", "y" * 3000),)),)},
     ):
         assert worst_cost(model, replace(bare, **more)) > worst_cost(model, bare) + 2990 * Decimal("0.00001")
+
+
+async def test_a_call_goes_only_to_models_that_its_limit_pays_for_at_worst(router: Router) -> None:
+    small, middle = (worst_cost(model, ask()) for model in router.decide(ask()).candidates)
+    assert chosen(router, ask(max_cost_usd=middle)) == ["small", "middle"]
+    route = router.decide(ask(max_cost_usd=small))
+    assert [model.name for model in route.candidates] == ["small"]
+    assert f"it may cost up to {middle:f} USD" in [passed.reason for passed in route.passed_over]
+    too_little = small - Decimal("1e-9")
+    for model in ("auto", "small"):
+        with pytest.raises(CostLimitExceeded, match=f"for the {too_little:f} USD"):
+            router.decide(ask(model=model, max_cost_usd=too_little))

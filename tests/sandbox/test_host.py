@@ -107,6 +107,26 @@ except SandboxUnavailable as error: print(error)
     assert b"sysctl -w user.max_user_namespaces" in output
 
 
+@pytest.mark.parametrize("steps", [0, 10, 19])
+def test_an_appliance_that_was_started_with_a_low_priority(steps: int) -> None:
+    """Its jails have at least the same: only root may lower a nice value, and in a jail nobody is."""
+    program = """
+import asyncio, os
+from tests.sandbox.sandboxes import make_sandbox, run_python
+async def work():
+    sandbox = make_sandbox("B")
+    jailed = await run_python(sandbox, "import os; print(os.nice(0))")
+    await sandbox.close()
+    return os.nice(0), int(jailed.stdout)
+own, jailed = asyncio.run(work())
+assert jailed == max(5, own), (own, jailed)
+"""
+    run = subprocess.run(
+        ["nice", "-n", str(steps), sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stderr
+
+
 @pytest.mark.parametrize(
     ("switch", "value", "words"),
     [

@@ -1,0 +1,121 @@
+"""Every command and every example in the documents, run as a reader would run it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from gateway.config import load_config
+from tests.journeys.appliance import ROOT, Appliance
+
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+TEXTS = {path.relative_to(ROOT).as_posix(): path.read_text() for path in DOCUMENTS}
+PLACEHOLDER_TASK = "tsk_0123456789abcdef0123"
+
+
+def blocks(language: str) -> list[str]:
+    return [block for text in TEXTS.values() for block in re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)]
+
+
+def commands() -> list[str]:
+    """The lines of every shell block, then what stands in backticks and begins with a program of ours."""
+    lines = [line.split(" #")[0].strip() for block in blocks("sh") for line in block.splitlines()]
+    inline = [found for text in TEXTS.values() for found in re.findall(r"`((?:bailey|make) [^`]+)`", text)]
+    return list(dict.fromkeys(filter(None, [*lines, *inline])))
+
+
+COMMANDS = commands()
+
+
+def test_all_commands_are_of_a_kind_that_is_run_here() -> None:
+    assert len(COMMANDS) > 20
+    assert {command.split()[0] for command in COMMANDS} == {"bailey", "make"}
+
+
+@pytest.mark.parametrize("command", [command for command in COMMANDS if command.startswith("make ")])
+def test_make_knows_the_target(command: str) -> None:
+    """What the targets do is run by other tests, by CI itself and by the bench."""
+    dry = subprocess.run([*shlex.split(command), "--dry-run"], cwd=ROOT, capture_output=True, text=True)
+    assert dry.returncode == 0, dry.stderr
+    assert dry.stdout.strip()
+
+
+def test_every_bailey_command_in_order(appliance: Appliance, project: Path, tmp_path: Path) -> None:
+    line = {"custom_id": "a", "body": {"model": "small", "messages": [{"role": "user", "content": "hello"}]}}
+    (tmp_path / "in.jsonl").write_text(json.dumps({**line, "url": "/v1/chat/completions"}) + "\n")
+    real = {"~/textkit": str(project), "NAME": "someone"}
+    for command in sorted((c for c in COMMANDS if c.startswith("bailey ")), key=lambda c: "revoke" in c):
+        if command.startswith("bailey serve"):
+            continue  # the fixture has it running; `make serve` is tested below
+        done = run(appliance, command, real, tmp_path)
+        assert done.returncode == 0, f"{command}:\n{done.stdout}{done.stderr}"
+        if "task submit" in command:
+            task, *_ = re.findall(r"tsk_\w+", done.stdout + done.stderr)
+            real[PLACEHOLDER_TASK] = task
+        if "keys list" in command:
+            real["KEY_ID"] = done.stdout.splitlines()[-1].split()[0]  # the newest
+
+
+def run(appliance: Appliance, command: str, real: dict[str, str], folder: Path) -> subprocess.CompletedProcess[str]:
+    for placeholder, value in real.items():
+        command = command.replace(placeholder, value)
+    decides = " approve " in command or " rollback " in command
+    environment = {**appliance.environment, "BAILEY_API_KEY": appliance.keys["grace" if decides else "ada"]}
+    if "models" in command:
+        environment["BAILEY_CONFIG"] = str(ROOT / "models.yaml")
+        command = command.replace("someone", "nano-coder")
+    words = [sys.executable, "-m", "gateway.cli", *shlex.split(command)[1:]]
+    return subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, timeout=120)
+
+
+def test_make_serve_prints_the_address_and_a_first_key(tmp_path: Path) -> None:
+    """With the bundled models; the port is the only thing that is not as a newcomer has it."""
+    environment = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"]}
+    environment |= {"BAILEY_DATA": str(tmp_path), "BAILEY_PORT": "0"}
+    with subprocess.Popen(
+        ["make", "serve"], cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        start_new_session=True,
+    ) as serving:  # fmt: skip
+        assert serving.stdout
+        said = ""
+        while "First key" not in said and (line := serving.stdout.readline()):
+            said += line
+        os.killpg(serving.pid, signal.SIGINT)
+        assert re.search(r"^Bailey listens on http://127\.0\.0\.1:\d+/v1$", said, re.MULTILINE)
+        assert re.search(r"^First key \(role approver, shown only now\): bly_\S+$", said, re.MULTILINE)
+        serving.communicate(timeout=30)
+
+
+@pytest.mark.parametrize("block", blocks("yaml"))
+def test_models_yaml_examples_are_valid(block: str, tmp_path: Path) -> None:
+    found = yaml.safe_load(block)
+    if isinstance(found, dict) and "apiBase" in str(found):
+        return  # an editor's file, not ours
+    ours = yaml.safe_load((ROOT / "models.yaml").read_text())
+    for section, entries in ({"models": found} if isinstance(found, list) else found).items():
+        names = {entry["name"] for entry in entries}
+        ours[section] = [*(entry for entry in ours[section] if entry["name"] not in names), *entries]
+    (tmp_path / "models.yaml").write_text(yaml.safe_dump(ours))
+    load_config(tmp_path / "models.yaml")
+
+
+@pytest.mark.parametrize("block", blocks("python"))
+def test_python_examples_run(block: str, appliance: Appliance) -> None:
+    code = block.replace("http://127.0.0.1:8400", appliance.url).replace("bly_...", appliance.keys["ada"])
+    assert code != block
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "Hello from the small model." in done.stdout
+
+
+def test_the_readme_is_short() -> None:
+    assert len(TEXTS["README.md"].splitlines()) < 150
