@@ -51,18 +51,21 @@ class Config(Catalog):
         for model in self.models:
             for data_class in set(model.data_classes or ()) - set(self.data_classes):
                 yield f"model {model.name!r} names data class {data_class!r}; valid: {', '.join(self.data_classes)}"
+        yield from self._disagreeing_tenants(names)
+        embedder = models.get(self.retrieval.embedder or "")
+        if self.retrieval.embedder and (embedder is None or "embeddings" not in embedder.capabilities):
+            yield f"retrieval.embedder {self.retrieval.embedder!r} is no declared model with capability embeddings"
+
+    def _disagreeing_tenants(self, names: list[str]) -> Iterator[str]:
+        embedder = self.retrieval.embedder
         for tenant in self.tenants:
             if tenant.data_class not in self.data_classes:
                 valid = ", ".join(self.data_classes)
                 yield f"tenant {tenant.name!r} has data class {tenant.data_class!r}; valid: {valid}"
             for name in set(tenant.models) - {"*", *names}:
                 yield f"tenant {tenant.name!r} names model {name!r}; declared: {', '.join(names)}"
-            if tenant.repositories and self.retrieval.embedder and not tenant.may_use(self.retrieval.embedder):
-                embedder_name = self.retrieval.embedder
-                yield f"tenant {tenant.name!r} has repositories but may not use retrieval.embedder {embedder_name!r}"
-        embedder = models.get(self.retrieval.embedder or "")
-        if self.retrieval.embedder and (embedder is None or "embeddings" not in embedder.capabilities):
-            yield f"retrieval.embedder {self.retrieval.embedder!r} is no declared model with capability embeddings"
+            if tenant.repositories and embedder and not tenant.may_use(embedder):
+                yield f"tenant {tenant.name!r} has repositories but may not use retrieval.embedder {embedder!r}"
 
     def stricter(self, first: str, second: str) -> str:
         """The more sensitive of two data classes."""

@@ -60,6 +60,7 @@ def test_the_keys_of_an_entry_depend_on_its_engine() -> None:
         ("name: auto", "name: pico-coder", "'pico-coder' is declared twice among models and routes"),
         ("data_class: internal", "data_class: secret", "data class 'secret'; valid: public, internal, confidential"),
         ("embedder: pico-coder", "embedder: nano-coder", "no declared model with capability embeddings"),
+        ("- name: default", "- name: default\n    models: [auto]", "may not use retrieval.embedder 'pico-coder'"),
         ("version: 1", "version: 2", "version: Input should be 1"),
         ("engine: llama.cpp", "engine: llama", "'llama.cpp', 'vllm', 'http', 'scripted'"),
         ("thresholds: [0.6]", "thresholds: [0.6, 0.2]", "thresholds must ascend"),
