@@ -28,7 +28,12 @@ from gateway.client import ApplianceError, Client
 FOLDER = ROOT / ".bailey-demo"
 PROJECT = ROOT / "examples" / "inventory"
 QUESTION = "Write a function `is_even(n)` that tells whether `n` is even."
-INSTRUCTION = (PROJECT / "TASK.txt").read_text(encoding="utf-8").strip()
+CHANGED = "inventory/stock.py"
+INSTRUCTION = (
+    "Create `Stock()`. It should store for each name a number that `fill(name, k)` and `remove(name, k)` change by k "
+    "and `count(name)` returns. Raise a ValueError if `remove` asks for more than there are. An unknown name in "
+    "`count` gives None. When nothing is left, the name is unknown again."
+)
 
 EXPECTED = {
     "chat": "the streamed chat was answered and priced",
@@ -98,7 +103,7 @@ def fresh_checkout() -> Path:
     """A small project as a git repository of its own, in the demo's folder."""
     shutil.rmtree(FOLDER, ignore_errors=True)
     checkout = FOLDER / "inventory"
-    shutil.copytree(PROJECT, checkout, ignore=shutil.ignore_patterns("TASK.txt", "__pycache__"))
+    shutil.copytree(PROJECT, checkout, ignore=shutil.ignore_patterns("__pycache__"))
     (FOLDER / "data").mkdir()
     git(checkout, "init", "--quiet", "--initial-branch", "main")
     git(checkout, "add", "--all")
@@ -155,7 +160,7 @@ def code_task(ada: Client, grace: Client, checkout: Path, seen: Seen) -> Decimal
     """From ada's submission to the merge that grace let happen; the task's price in dollars."""
     heading("A code task")
     console.print(f"[dim]ada:[/] {escape(INSTRUCTION)}")
-    task = ada.post("/v1/tasks", {"repository": str(checkout), "instruction": INSTRUCTION})
+    task = ada.post("/v1/tasks", {"repository": str(checkout), "instruction": INSTRUCTION, "files": [CHANGED]})
     steps = watch(ada, task["id"], "task.waiting")
     judge(steps, seen)
     console.print()
