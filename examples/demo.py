@@ -27,12 +27,11 @@ from gateway.client import ApplianceError, Client
 
 FOLDER = ROOT / ".bailey-demo"
 PROJECT = ROOT / "examples" / "inventory"
-QUESTION = "Write a function `is_even(n)` that tells whether `n` is even."
-CHANGED = "inventory/stock.py"
+QUESTION = "Write a function `safe_divide(a, b)` that divides `a` by `b`. If `b` is 0, return None."
+CHANGED = "inventory/orders.py"
 INSTRUCTION = (
-    "Create `Stock()`. It should store for each name a number that `fill(name, k)` and `remove(name, k)` change by k "
-    "and `count(name)` returns. Raise a ValueError if `remove` asks for more than there are. An unknown name in "
-    "`count` gives None. When nothing is left, the name is unknown again."
+    "Write `total_by(records, group, number)`. Given `records`, `group` and `number`, build a dict from each `group` in "
+    "`records` to the list of the `number` values. If a dict lacks one of the keys, raise a KeyError."
 )
 
 EXPECTED = {
@@ -146,7 +145,7 @@ def chat(running: Place, key: str, seen: Seen) -> Decimal:
             tokens = chunk.usage.total_tokens if chunk.usage else tokens
     spent = latest_call_cost(running)
     console.print(f"\n[dim]{tokens} tokens, {spent} USD; route: {escape(raw.headers['x-bailey-route'])}[/]\n")
-    seen["chat"] = "def is_even" in answer and tokens > 0
+    seen["chat"] = "def safe_divide" in answer and tokens > 0
     return spent
 
 
