@@ -28,10 +28,10 @@ from gateway.client import ApplianceError, Client
 FOLDER = ROOT / ".bailey-demo"
 PROJECT = ROOT / "examples" / "inventory"
 QUESTION = "Write a function `safe_divide(a, b)` that divides `a` by `b`. If `b` is 0, return None."
-CHANGED = "inventory/orders.py"
+CHANGED = "inventory/labels.py"
 INSTRUCTION = (
-    "Write `total_by(records, group, number)`. Given `records`, `group` and `number`, build a dict from each `group` in "
-    "`records` to the list of the `number` values. If a dict lacks one of the keys, raise a KeyError."
+    "The function `group_words(strings)` should return a dict that maps each first letter to the list of words in "
+    "`strings` that begin with it. Skip words of one or two letters."
 )
 
 EXPECTED = {
