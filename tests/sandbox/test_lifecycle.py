@@ -80,12 +80,13 @@ print(number)
 @pytest.mark.usefixtures("aftermath")
 async def test_cancelling_kills_the_tree(sandbox: NsjailSandbox) -> None:
     program = "import os, time\nfor _ in range(3): os.fork()\ntime.sleep(600)"
+    others = set(processes.children(os.getpid()))
     task = asyncio.create_task(run_python(sandbox, program))
     await until(lambda: len(programs()) == 8)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert processes.children(os.getpid()) == []
+    assert set(processes.children(os.getpid())) <= others
 
 
 @session_loop
