@@ -7,7 +7,6 @@ cascade's verifier sees the first half, and an answer counts as right only if it
 from __future__ import annotations
 
 import asyncio
-import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from gateway.settings import Settings
 from inference.collect import complete
 from inference.protocol import Caller, ChatRequest, Engine, Sampling
 from sandbox.protocol import Command, Sandbox
+from training.evaluate import Exam, read_exams
 
 WEAK, STRONG = "pico-coder", "nano-coder"
 _CONCURRENCY = 4
@@ -41,21 +41,6 @@ for name, code in (("visible", {_VISIBLE_RED}), ("hidden", {_HIDDEN_RED})):
 
 
 @dataclass(frozen=True)
-class Task:
-    """One held-out task; `tests` are assert statements, `imports` what they need."""
-
-    id: str
-    family: str
-    instruction: str
-    tests: tuple[str, ...]
-    imports: str
-
-    def module(self, first: int) -> str:
-        """Every second test from `first` on, as a module beside solution.py."""
-        return "\n".join(["from solution import *", self.imports, *self.tests[first::2], ""])
-
-
-@dataclass(frozen=True)
 class Answer:
     """What a model's answer came to: `accepted` by the visible tests, `right` by all of them."""
 
@@ -64,17 +49,7 @@ class Answer:
     cost_usd: Decimal
 
 
-def held_out() -> list[Task]:
-    """The tasks of training/heldout.jsonl."""
-    lines = (ROOT / "training" / "heldout.jsonl").read_text().splitlines()
-    raw = [json.loads(line) for line in lines]
-    return [
-        Task(item["id"], item["family"], item["instruction"], tuple(item["tests"]), item["test_imports"])
-        for item in raw
-    ]
-
-
-async def answer(engine: Engine, sandbox: Sandbox, model: str, task: Task) -> Answer:
+async def answer(engine: Engine, sandbox: Sandbox, model: str, task: Exam) -> Answer:
     """Ask once, greedily, and run what came."""
     request = ChatRequest(
         model=model,
@@ -85,13 +60,13 @@ async def answer(engine: Engine, sandbox: Sandbox, model: str, task: Task) -> An
     completion = await complete(engine, request)
     cost = completion.usage.cost_usd
     try:
-        code = patch_from_answer(completion.text, Target(("solution.py",), {})).changes["solution.py"] or ""
+        code = patch_from_answer(completion.text, Target(("answer.py",), {})).changes["answer.py"] or ""
     except MalformedAnswer:
         return Answer(False, False, cost)
     files = {
-        "solution.py": code,
-        "visible.py": task.module(0),
-        "hidden.py": task.module(1),
+        "answer.py": code,
+        "visible.py": task.module(0, 2),
+        "hidden.py": task.module(1, 2),
         "judge.py": _JUDGE,
     }
     contents = {name: text.encode() for name, text in files.items()}
@@ -100,7 +75,7 @@ async def answer(engine: Engine, sandbox: Sandbox, model: str, task: Task) -> An
     return Answer(ended and result.exit_code in {0, _HIDDEN_RED}, result.ok, cost)
 
 
-async def answers(engine: Engine, sandbox: Sandbox, model: str, tasks: Sequence[Task]) -> list[Answer]:
+async def answers(engine: Engine, sandbox: Sandbox, model: str, tasks: Sequence[Exam]) -> list[Answer]:
     """All tasks, a few at a time, in order."""
     found: dict[int, Answer] = {}
     queue = iter(track(list(enumerate(tasks)), description=model))
@@ -132,7 +107,7 @@ def usd_per_thousand(found: Sequence[Answer]) -> float:
 
 async def measure() -> list[Row]:
     """Ask both models everything; compare the cascade with always asking the strong one."""
-    tasks = held_out()
+    tasks = read_exams(ROOT / "training" / "heldout.jsonl")
     with tempfile.TemporaryDirectory(prefix="bailey-bench-") as data:
         settings = Settings(config=ROOT / "models.yaml", data=Path(data), sandbox_site=ROOT / ".sandbox-site")
         config = load_config(settings.config)

@@ -8,14 +8,16 @@ import random
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import jinja2
+import pytest
 
 from codegen.prompts import code_block, draft, repair
 from inference.protocol import Message
 from training.corpus import markup
-from training.corpus.build import training_samples
+from training.corpus.build import training_samples, write_lines
 from training.corpus.execute import Runner
 from training.corpus.mixing import KINDS, Material, make_sample
 from training.corpus.split import FamilySplit
@@ -123,3 +125,17 @@ def test_the_same_seed_gives_the_same_samples_in_another_process(splits: list[Fa
         [sys.executable, "-c", DIGEST], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
     )
     assert there.stdout.strip() == here != other
+
+
+def test_a_file_that_is_interrupted_is_not_there(tmp_path: Path) -> None:
+    """`make train` takes a corpus that is there for a whole one."""
+
+    def rows() -> Iterator[object]:
+        yield {"number": 1}
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_lines(tmp_path / "train.jsonl", rows())
+    assert not (tmp_path / "train.jsonl").exists()
+    assert write_lines(tmp_path / "train.jsonl", [{"number": 1}]) == 1
+    assert (tmp_path / "train.jsonl").read_text() == '{"number": 1}\n'

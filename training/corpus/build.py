@@ -143,10 +143,12 @@ def counted(rows: Iterable[object], expected: int, show: Callable[[int, int], No
 
 
 def write_lines(path: Path, rows: Iterable[object]) -> int:
-    """Write JSON lines; return how many."""
+    """Write JSON lines in one piece: a file that is there is whole. Return how many."""
     count = 0
-    with path.open("w", encoding="utf-8") as file:
+    partial = path.with_suffix(".partial")
+    with partial.open("w", encoding="utf-8") as file:
         for row in rows:
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
             count += 1
+    partial.replace(path)
     return count

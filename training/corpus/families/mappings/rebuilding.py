@@ -31,7 +31,7 @@ def invert_dict_oracle(clash: str, keys: str, mapping: dict[str, int]) -> object
         if v in out and clash == "ValueError":
             return outcome(clash)
         if clash == "list":
-            out[v] = [*out.get(v, []), k]  # type: ignore[misc]
+            out[v] = [*out.get(v, []), k]  # type: ignore[misc] # a list so far
         elif v not in out or clash == "last":
             out[v] = k
     return out
