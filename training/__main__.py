@@ -27,7 +27,7 @@ WORK = HERE / "work"
 
 
 @app.command()
-def corpus(work: Work = WORK, seed: Seed = 1, per_family: Annotated[int, typer.Option(help="Size.")] = 230) -> None:
+def corpus(work: Work = WORK, seed: Seed = 1, per_family: Annotated[int, typer.Option(help="Size.")] = 270) -> None:
     """Draw, execute and mix the training samples; draw the development and the held-out tasks."""
     from training.corpus import build
 
@@ -71,7 +71,7 @@ def train(name: Name, work: Work = WORK, threads: Annotated[int, typer.Option(he
     (work / f"{name}.machine.json").write_text(
         json.dumps(machine(threads, trainer.device.type)) + "\n", encoding="utf-8"
     )
-    with bar(name) as progress, (work / f"{name}.log.jsonl").open("a", buffering=1, encoding="utf-8") as log:
+    with bar(name) as progress, (work / f"{name}.log.jsonl").open("a", encoding="utf-8") as log:
         show = tick(progress)
 
         def report(step: Step) -> None:

@@ -14,7 +14,7 @@ from tokenizers import Tokenizer
 
 FIRST_SEEN = {"context": 0.35, "repair": 0.35, "long": 0.8}
 """How much of a run has passed before samples of a kind are mixed in; all others are there from the start."""
-POOL_TOKENS = 262144
+POOL_TOKENS = 65536
 LENGTH_STEP = 16
 
 
