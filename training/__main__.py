@@ -27,7 +27,7 @@ WORK = HERE / "work"
 
 
 @app.command()
-def corpus(work: Work = WORK, seed: Seed = 1, per_family: Annotated[int, typer.Option(help="Size.")] = 270) -> None:
+def corpus(work: Work = WORK, seed: Seed = 1, per_family: Annotated[int, typer.Option(help="Size.")] = 300) -> None:
     """Draw, execute and mix the training samples; draw the development and the held-out tasks."""
     from training.corpus import build
 

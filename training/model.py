@@ -70,9 +70,8 @@ class FeedForward(nn.Module):
 class Block(nn.Module):
     """Attention and feed-forward, each behind a norm and around a residual."""
 
-    def __init__(self, shape: Shape, dropout: float) -> None:
+    def __init__(self, shape: Shape) -> None:
         super().__init__()
-        self.dropout = nn.Dropout(dropout)
         self.input_layernorm = RMSNorm(shape.width, shape.norm_epsilon)
         self.self_attn = Attention(shape)
         self.post_attention_layernorm = RMSNorm(shape.width, shape.norm_epsilon)
@@ -80,30 +79,30 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
         """One layer of the residual stream."""
-        x = x + self.dropout(self.self_attn(self.input_layernorm(x), cosine, sine))
-        return x + self.dropout(self.mlp(self.post_attention_layernorm(x)))
+        x = x + self.self_attn(self.input_layernorm(x), cosine, sine)
+        return x + self.mlp(self.post_attention_layernorm(x))
 
 
 class Backbone(nn.Module):
     """Embedding, blocks and final norm: LlamaModel's part of the names."""
 
-    def __init__(self, shape: Shape, dropout: float) -> None:
+    def __init__(self, shape: Shape) -> None:
         super().__init__()
         self.embed_tokens = nn.Embedding(shape.vocab_size, shape.width)
-        self.layers = nn.ModuleList(Block(shape, dropout) for _ in range(shape.layers))
+        self.layers = nn.ModuleList(Block(shape) for _ in range(shape.layers))
         self.norm = RMSNorm(shape.width, shape.norm_epsilon)
 
 
 class Llama(nn.Module):
-    """The whole model; the output layer is the embedding's transpose (tied). `dropout` acts in training only."""
+    """The whole model; the output layer is the embedding's transpose (tied)."""
 
     cosine: Tensor
     sine: Tensor
 
-    def __init__(self, shape: Shape, dropout: float = 0.0) -> None:
+    def __init__(self, shape: Shape) -> None:
         super().__init__()
         self.shape = shape
-        self.model = Backbone(shape, dropout)
+        self.model = Backbone(shape)
         cosine, sine = rotary(shape)
         self.register_buffer("cosine", cosine, persistent=False)
         self.register_buffer("sine", sine, persistent=False)

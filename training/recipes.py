@@ -28,15 +28,14 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How one model is trained; `batch_tokens` are counted with padding, `dropout` is what each block's output loses."""
+    """How one model is trained; `tokens` are counted with padding."""
 
     shape: Shape
     batch_tokens: int
     peak_rate: float
-    epochs: int = 3
+    epochs: int = 1
     warmup_steps: int = 100
     weight_decay: float = 0.1
-    dropout: float = 0.1
     seed: int = 1
 
 
@@ -44,8 +43,8 @@ def recipe(name: str, vocab_size: int) -> Recipe:
     """The recipe of a model. Raises ValueError for a name that is not in NAMES."""
     if name == "pico-coder":
         shape = Shape(vocab_size, width=128, layers=5, heads=4, feed_forward=352)
-        return Recipe(shape, batch_tokens=2048, peak_rate=4e-3)
+        return Recipe(shape, epochs=2, batch_tokens=2048, peak_rate=4e-3)
     if name == "nano-coder":
         shape = Shape(vocab_size, width=256, layers=6, heads=8, feed_forward=704)
-        return Recipe(shape, batch_tokens=4096, peak_rate=3e-3)
+        return Recipe(shape, epochs=2, batch_tokens=4096, peak_rate=3e-3)
     raise ValueError(f"There is no recipe for {name!r}; the names are {', '.join(NAMES)}.")

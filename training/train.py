@@ -47,7 +47,7 @@ class Trainer:
         self.dataset = dataset
         self.checkpoint = checkpoint
         self.batches: Sequence[Sequence[int]] = plan_batches(dataset, recipe.epochs, recipe.batch_tokens, recipe.seed)
-        self.model = Llama(recipe.shape, recipe.dropout).to(self.device)
+        self.model = Llama(recipe.shape).to(self.device)
         self.optimizer = Optimizer(self.model, recipe)
         self.step = 0
         self.tokens = 0
@@ -73,7 +73,6 @@ class Trainer:
 
     def learn(self, batch: Sequence[int]) -> float:
         """One step; the loss is the mean over the learnt tokens."""
-        torch.manual_seed(self.recipe.seed + self.step)  # what drops out is the same after a resume
         inputs, targets = (torch.from_numpy(array).to(self.device) for array in pad_batch(self.dataset, batch))
         with torch.autocast(self.device.type, torch.bfloat16):
             loss = self.loss(inputs, targets)

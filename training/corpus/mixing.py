@@ -125,13 +125,13 @@ def module(codes: Sequence[str], rng: random.Random) -> str:
 
 
 KINDS: dict[str, tuple[float, Callable[[Material, random.Random], tuple[Segment, ...]]]] = {
-    "draft": (0.51, draft_sample),
-    "plain": (0.23, plain_sample),
+    "draft": (0.45, draft_sample),
+    "plain": (0.20, plain_sample),
     "stub": (0.03, stub_sample),
-    "context": (0.08, context_sample),
-    "repair": (0.06, repair_sample),
-    "infill": (0.05, infill_sample),
-    "module": (0.01, module_sample),
+    "context": (0.13, context_sample),
+    "repair": (0.08, repair_sample),
+    "infill": (0.06, infill_sample),
+    "module": (0.02, module_sample),
     "long": (0.01, long_sample),
     "chat": (0.02, chatter_sample),
 }

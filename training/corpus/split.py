@@ -1,8 +1,8 @@
 """Which phrasings and combinations of options a model may learn from, and which are kept back.
 
 Every family keeps whole combinations back, and of its phrasings one for the development set and another for the
-held-out set; each single option value stays in training in several combinations, so that what is kept back can be
-solved by composing what was seen.
+held-out set; each single option value stays in training, so that what is kept back can be solved by composing
+what was seen.
 """
 
 from __future__ import annotations
@@ -16,8 +16,6 @@ from training.corpus.tasks import combinations
 from training.corpus.types import Family, Options, Part
 
 KEPT_BACK_SHARE = 0.1
-SEEN_WITH = 2
-"""In how many combinations a value stays in training: seen in one only, it could not be told from its company."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +42,13 @@ def split_family(family: Family, seed: int) -> FamilySplit:
 
 
 def divide(every: Sequence[Options]) -> dict[Part, list[Options]]:
-    """Keep combinations back, as many as the share says, where training still shows each of their values enough."""
+    """Keep combinations back, as many as the share says, where each of their values is still seen in training."""
     wanted = max(1, round(KEPT_BACK_SHARE * len(every)))
     seen = Counter(item for options in every for item in values(options))
     kept_back: list[Options] = []
     train: list[Options] = []
     for options in every:
-        if len(kept_back) < wanted and all(seen[item] > SEEN_WITH for item in values(options)):
+        if len(kept_back) < wanted and all(seen[item] > 1 for item in values(options)):
             seen.subtract(values(options))
             kept_back.append(options)
         else:
@@ -59,5 +57,7 @@ def divide(every: Sequence[Options]) -> dict[Part, list[Options]]:
 
 
 def values(options: Options) -> list[tuple[str, str]]:
-    """A combination's option values."""
-    return [(key, repr(value)) for key, value in options.items()]
+    """The option values that training must show; numbers are copied from the instruction, so any will do."""
+    return [
+        (key, repr(value)) for key, value in options.items() if isinstance(value, bool) or not isinstance(value, int)
+    ]

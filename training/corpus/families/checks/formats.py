@@ -10,28 +10,19 @@ from training.corpus.registry import family
 from training.corpus.types import Names, Task
 
 
-def is_ipv4_oracle(limits: tuple[int, int], zeros: bool, separator: str, text: str) -> bool:
-    high, parts = limits
-    fields = text.split(separator)
+def is_ipv4_oracle(high: int, zeros: bool, parts: int, text: str) -> bool:
+    fields = text.split(".")
     return len(fields) == parts and all(
         re.fullmatch("[0-9]+", x) and int(x) in range(high + 1) and (zeros or x == str(int(x))) for x in fields
     )
 
 
-@family(
-    "is_ipv4 valid_ip check_ip ip_ok",
-    "text address ip s",
-    high=(255, 127, 99),
-    zeros=(True, False),
-    parts=(4, 3),
-    separator=(".", ":", "-"),
-)
-def is_ipv4(n: Names, high: int, zeros: bool, parts: int, separator: str) -> Task:
+@family("is_ipv4 valid_ip check_ip ip_ok", "text address ip s", high=(255, 127, 99), zeros=(True, False), parts=(4, 3))
+def is_ipv4(n: Names, high: int, zeros: bool, parts: int) -> Task:
     f, s = n
-    example = separator.join(["10", "0", "7", "42"][:parts])
-    named = {".": "dots", ":": "colons", "-": "hyphens"}[separator]
+    example = ".".join(["10", "0", "7", "42"][:parts])
     lead = "" if zeros else ' or (len(p) > 1 and p[0] == "0")'
-    what = f"an address of {parts} numbers from 0 to {high} separated by {named}, like `{example}`"
+    what = f"an address of {parts} numbers from 0 to {high} separated by dots, like `{example}`"
     texts = (
         "",
         "a.b.c.d",
@@ -41,15 +32,13 @@ def is_ipv4(n: Names, high: int, zeros: bool, parts: int, separator: str) -> Tas
         "1.2.3",
         "1.2.3.4.5",
         "1..2.3",
-        "+1.2.3.4",
+        "-1.2.3.4",
         "99.98.97.96",
         "0.0.0.0",
         "1.2.x.3",
     )
     shaped = [".".join(x.split(".")[4 - parts :]) if x.count(".") == 3 else x for x in texts]
     edge = [".".join([str(v), *["1"] * (parts - 1)]) for v in (high, high + 1, 100, 128)]
-    written = [x.replace(".", separator) for x in (*shaped, *edge, ".".join(["007"] * parts))]
-    other = [mark.join(["8"] * parts) for mark in (".", ":", "-")]
     return Task(
         says=ask(f"`{s}`", what),
         rules=(
@@ -63,7 +52,7 @@ def is_ipv4(n: Names, high: int, zeros: bool, parts: int, separator: str) -> Tas
         ),
         code=f"""
 def {f}({s}):
-    parts = {s}.split("{separator}")
+    parts = {s}.split(".")
     if len(parts) != {parts}:
         return False
     for p in parts:
@@ -71,8 +60,8 @@ def {f}({s}):
             return False
     return True
 """,
-        oracle=partial(is_ipv4_oracle, (high, parts), zeros, separator),
-        inputs=each(*written, *other),
+        oracle=partial(is_ipv4_oracle, high, zeros, parts),
+        inputs=each(*shaped, *edge, ".".join(["007"] * parts)),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from training.corpus.clauses import raising, when_it_fails
-from training.corpus.families.classes.methods import look_up, refused, stop, when_unknown
+from training.corpus.families.classes.methods import refused, stop
 from training.corpus.registry import family
 from training.corpus.types import Names, Rule, Task
 
@@ -51,7 +51,17 @@ def inventory_rules(remove: str, count: str, missing: str, short: str, drop: boo
             if short == "False"
             else []
         ),
-        when_unknown(count, missing),
+        (
+            f"For an unknown name `{count}` raises a KeyError.",
+            f"`{count}` raises KeyError if the name is unknown.",
+            f"An unknown name in `{count}` raises KeyError.",
+        )
+        if missing == "KeyError"
+        else (
+            f"For an unknown name `{count}` returns {missing}.",
+            f"`{count}` returns {missing} if the name is unknown.",
+            f"An unknown name in `{count}` gives {missing}.",
+        ),
         (
             (
                 "A name whose number becomes 0 is forgotten.",
@@ -118,13 +128,18 @@ def inventory_tests(n: Names, missing: str, short: str, drop: bool) -> tuple[str
     "remove take sell use",
     "count amount level in_stock",
     missing=("0", "KeyError", "None"),
-    short=("ValueError", "False", "None"),
+    short=("ValueError", "False"),
     drop=(True, False),
 )
 def inventory(n: Names, missing: str, short: str, drop: bool) -> Task:
     c, add, remove, count = n
     done = "        return True\n" if short == "False" else ""
     gone = "        if self.items[name] == 0:\n            del self.items[name]\n" if drop else ""
+    look = {
+        "0": "        return self.items.get(name, 0)",
+        "None": "        return self.items.get(name)",
+        "KeyError": "        return self.items[name]",
+    }[missing]
     return Task(
         says=inventory_says(add, remove, count),
         rules=inventory_rules(remove, count, missing, short, drop),
@@ -140,7 +155,7 @@ class {c}:
 {stop("self.items.get(name, 0) < k", short, "not enough")}        self.items[name] -= k
 {gone}{done}
     def {count}(self, name):
-        return {look_up("self.items", missing)}
+{look}
 """,
         tests=inventory_tests(n, missing, short, drop),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from training.corpus.clauses import each, guard, outcome, raising, when_negative
+from training.corpus.clauses import each, guard, outcome, raising
 from training.corpus.registry import family
 from training.corpus.types import Names, Rule, Task
 
@@ -73,7 +73,7 @@ def {f}({s}):
     )
 
 
-def clock_text_oracle(style: str, wrap: str, pad: bool, mark: str, total: int) -> object:
+def clock_text_oracle(style: str, wrap: str, pad: bool, total: int) -> object:
     if not 0 <= total < 1440:
         if wrap != "wrap":
             return outcome(wrap)
@@ -83,7 +83,7 @@ def clock_text_oracle(style: str, wrap: str, pad: bool, mark: str, total: int) -
             total -= 1440
     h, m = divmod(total, 60)
     shown = h if style == "24 hours" else 12 if h % 12 == 0 else h % 12
-    text = mark.join([f"{shown:0>2}" if pad else str(shown), f"{m:0>2}"])
+    text = f"{shown:0>2}:{m:0>2}" if pad else f"{shown}:{m:0>2}"
     return text if style == "24 hours" else f"{text} {'am' if h < 12 else 'pm'}"
 
 
@@ -93,23 +93,22 @@ def clock_text_oracle(style: str, wrap: str, pad: bool, mark: str, total: int) -
     style=("24 hours", "12 hours"),
     wrap=("wrap", "ValueError", "None"),
     pad=(True, False),
-    mark=(":", "."),
 )
-def clock_text(n: Names, style: str, wrap: str, pad: bool, mark: str) -> Task:
+def clock_text(n: Names, style: str, wrap: str, pad: bool) -> Task:
     f, x = n
     check = (
         f"    {x} = {x} % 1440\n" if wrap == "wrap" else guard(f"{x} < 0 or {x} >= 1440", wrap, f"{x} is out of range")
     )
     spec = "02d" if pad else "d"
     if style == "24 hours":
-        body = f'    return f"{{{x} // 60:{spec}}}{mark}{{{x} % 60:02d}}"'
-        example = f"`{7:{spec}}{mark}05` for 425"
+        body = f'    return f"{{{x} // 60:{spec}}}:{{{x} % 60:02d}}"'
+        example = "`07:05` for 425" if pad else "`7:05` for 425"
     else:
         body = (
             f'    h = {x} // 60 % 12 or 12\n    half = "am" if {x} < 720 else "pm"\n'
-            f'    return f"{{h:{spec}}}{mark}{{{x} % 60:02d}} {{half}}"'
+            f'    return f"{{h:{spec}}}:{{{x} % 60:02d}} {{half}}"'
         )
-        example = f"`{7:{spec}}{mark}05 am` for 425"
+        example = "`07:05 am` for 425" if pad else "`7:05 am` for 425"
     return Task(
         says=(
             f"return the time of day that is `{x}` minutes after midnight as text, with a clock of {style}: {example}",
@@ -135,7 +134,7 @@ def clock_text(n: Names, style: str, wrap: str, pad: bool, mark: str) -> Task:
             }[wrap],
         ),
         code=f"def {f}({x}):\n{check}{body}",
-        oracle=partial(clock_text_oracle, style, wrap, pad, mark),
+        oracle=partial(clock_text_oracle, style, wrap, pad),
         inputs=each(0, -1, 59, 60, 425, 719, 720, 779, 1439, 1440, 3000),
     )
 
@@ -159,15 +158,8 @@ def add_minutes_says(s: str, k: str, direction: str, seconds: bool) -> tuple[str
     )
 
 
-def add_minutes_rules(k: str, wrap: str, negative: str) -> tuple[Rule, ...]:
+def add_minutes_rules(wrap: str) -> tuple[Rule, ...]:
     return (
-        when_negative(k, negative)
-        if negative == "ValueError"
-        else (
-            f"A negative `{k}` moves it the other way.",
-            f"If `{k}` is negative, go the other way.",
-            f"`{k}` may be negative, which reverses the direction.",
-        ),
         {
             "wrap": ("Wrap around at midnight.", "After midnight it starts again at 0.", "Midnight wraps around."),
             "ValueError": raising("the result is on another day", "ValueError"),
@@ -180,10 +172,8 @@ def add_minutes_rules(k: str, wrap: str, negative: str) -> tuple[Rule, ...]:
     )
 
 
-def add_minutes_code(n: Names, direction: str, wrap: str, seconds: bool, negative: str) -> str:
+def add_minutes_code(n: Names, direction: str, wrap: str, seconds: bool, day: int) -> str:
     f, s, k = n
-    day = 86400 if seconds else 1440
-    first = guard(f"{k} < 0", negative, f"{k} is negative") if negative == "ValueError" else ""
     sign = "+" if direction == "later" else "-"
     parse = (
         f'    h, m, s = map(int, {s}.split(":"))\n    total = h * 3600 + m * 60 + s {sign} {k}\n'
@@ -210,7 +200,7 @@ def add_minutes_code(n: Names, direction: str, wrap: str, seconds: bool, negativ
         if seconds
         else 'f"{total // 60:02d}:{total % 60:02d}"'
     )
-    return f"def {f}({s}, {k}):\n{first}{parse}{check}    return {result}"
+    return f"def {f}({s}, {k}):\n{parse}{check}    return {result}"
 
 
 @family(
@@ -220,15 +210,12 @@ def add_minutes_code(n: Names, direction: str, wrap: str, seconds: bool, negativ
     direction=("later", "earlier"),
     wrap=("wrap", "ValueError", "None"),
     seconds=(False, True),
-    negative=("other way", "ValueError"),
 )
-def add_minutes(n: Names, direction: str, wrap: str, seconds: bool, negative: str) -> Task:
+def add_minutes(n: Names, direction: str, wrap: str, seconds: bool) -> Task:
     _, s, k = n
     day = 86400 if seconds else 1440
 
     def oracle(text: str, count: int) -> object:
-        if count < 0 and negative == "ValueError":
-            return outcome(negative)
         parts = [int(p) for p in text.split(":")]
         total = parts[0] * 60 + parts[1] if not seconds else (parts[0] * 60 + parts[1]) * 60 + parts[2]
         total += count if direction == "later" else -count
@@ -249,12 +236,11 @@ def add_minutes(n: Names, direction: str, wrap: str, seconds: bool, negative: st
         ("09:59", 2),
         ("05:00", 1000),
         ("20:20", 20),
-        ("12:00", -30),
     )
     return Task(
         says=add_minutes_says(s, k, direction, seconds),
-        rules=add_minutes_rules(k, wrap, negative),
-        code=add_minutes_code(n, direction, wrap, seconds, negative),
+        rules=add_minutes_rules(wrap),
+        code=add_minutes_code(n, direction, wrap, seconds, day),
         oracle=oracle,
         inputs=tuple((f"{t}:10" if seconds else t, c) for t, c in times)
         + ((("23:59:59", 1), ("00:00:05", 6)) if seconds else ()),

@@ -1,11 +1,10 @@
-"""The dates that the tests of several families use, and what they do without a date."""
+"""The dates that the tests of several families use."""
 
 from __future__ import annotations
 
 from datetime import date
 
-from training.corpus.clauses import each, raising
-from training.corpus.types import Rule
+from training.corpus.clauses import each
 
 DAYS = (
     date(2024, 1, 1),
@@ -20,11 +19,3 @@ DAYS = (
 
 
 ONE_DAY = each(*DAYS)
-
-
-def when_none(argument: str, result: str) -> Rule:
-    """What None in place of a date gives: a literal, or the name of an error."""
-    if result.endswith("Error"):
-        return raising(f"`{argument}` is None", result)
-    shown = f"`{result[1:-1]}`" if result.startswith('"') else result
-    return (f"For None return {shown}.", f"If `{argument}` is None, return {shown}.", f"None gives {shown}.")

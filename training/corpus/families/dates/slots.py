@@ -1,12 +1,12 @@
-"""Ranges of time: overlaps and free slots."""
+"""Ranges of time: overlaps, merges, free slots."""
 
 from __future__ import annotations
 
 from functools import partial
 
-from training.corpus.clauses import guard, outcome, raising
+from training.corpus.clauses import each, guard, outcome, raising
 from training.corpus.registry import family
-from training.corpus.types import Names, Rule, Task
+from training.corpus.types import Names, Task
 
 OVERLAPS_INPUTS: tuple[tuple[object, ...], ...] = (
     ((0, 0), (0, 0)),
@@ -24,8 +24,6 @@ OVERLAPS_INPUTS: tuple[tuple[object, ...], ...] = (
 def overlaps_oracle(touch: bool, give: str, bad: str, x: tuple[int, int], y: tuple[int, int]) -> object:
     if bad == "ValueError" and (x[0] > x[1] or y[0] > y[1]):
         return outcome(bad)
-    if bad == "swap":
-        x, y = (min(x), max(x)), (min(y), max(y))
     low, high = sorted([x[0], y[0]])[1], sorted([x[1], y[1]])[0]
     hit = low < high or (touch and low == high)
     return {
@@ -35,8 +33,26 @@ def overlaps_oracle(touch: bool, give: str, bad: str, x: tuple[int, int], y: tup
     }[give]
 
 
-def overlaps_rules(touch: bool, give: str, bad: str) -> tuple[Rule, ...]:
-    none: dict[str, list[Rule]] = {
+@family(
+    "overlaps intersects ranges_overlap collide",
+    "a first left span",
+    "b second right other",
+    touch=(True, False),
+    give=("bool", "overlap", "length"),
+    bad=("ValueError", "nothing"),
+)
+def overlaps(n: Names, touch: bool, give: str, bad: str) -> Task:
+    f, a, b = n
+    sign = "<=" if touch else "<"
+    check = guard(f"{a}[0] > {a}[1] or {b}[0] > {b}[1]", "ValueError", "start after end") if bad == "ValueError" else ""
+    low, high = f"max({a}[0], {b}[0])", f"min({a}[1], {b}[1])"
+    body = {
+        "bool": f"    return {low} {sign} {high}",
+        "overlap": f"    low, high = {low}, {high}\n    return (low, high) if low {sign} high else None",
+        "length": f"    low, high = {low}, {high}\n    return high - low if low {sign} high else {-1 if touch else 0}",
+    }[give]
+    what = {"bool": "whether", "overlap": "the part in which", "length": "the length of the part in which"}[give]
+    none = {
         "bool": [],
         "overlap": [
             ("If they do not, return None.", "Return None if they do not.", "Without an overlap the result is None.")
@@ -48,55 +64,7 @@ def overlaps_rules(touch: bool, give: str, bad: str) -> tuple[Rule, ...]:
                 f"Without an overlap the result is {-1 if touch else 0}.",
             )
         ],
-    }
-    return (
-        *none[give],
-        ("Ranges that only touch overlap.", "Touching counts as overlapping.", "A common end point is an overlap.")
-        if touch
-        else (
-            "Ranges that only touch do not overlap.",
-            "Touching does not count as overlapping.",
-            "A common end point is no overlap.",
-        ),
-        {
-            "ValueError": raising("a start is after its end", "ValueError"),
-            "empty": (
-                "A range whose start is after its end overlaps nothing.",
-                "If a start is after its end, they do not overlap.",
-                "With a start after its end, a range is empty and overlaps nothing.",
-            ),
-            "swap": (
-                "If a start is after its end, swap start and end.",
-                "Swap start and end if they are in the wrong order.",
-                "Start and end may be in any order; swap them if needed.",
-            ),
-        }[bad],
-    )
-
-
-@family(
-    "overlaps intersects ranges_overlap collide",
-    "a first left span",
-    "b second right other",
-    touch=(True, False),
-    give=("bool", "overlap", "length"),
-    bad=("ValueError", "empty", "swap"),
-)
-def overlaps(n: Names, touch: bool, give: str, bad: str) -> Task:
-    f, a, b = n
-    sign = "<=" if touch else "<"
-    check = {
-        "ValueError": guard(f"{a}[0] > {a}[1] or {b}[0] > {b}[1]", "ValueError", "start after end"),
-        "empty": "",
-        "swap": f"    {a}, {b} = sorted({a}), sorted({b})\n",
-    }[bad]
-    low, high = f"max({a}[0], {b}[0])", f"min({a}[1], {b}[1])"
-    body = {
-        "bool": f"    return {low} {sign} {high}",
-        "overlap": f"    low, high = {low}, {high}\n    return (low, high) if low {sign} high else None",
-        "length": f"    low, high = {low}, {high}\n    return high - low if low {sign} high else {-1 if touch else 0}",
     }[give]
-    what = {"bool": "whether", "overlap": "the part in which", "length": "the length of the part in which"}[give]
     return Task(
         says=(
             f"return {what} the ranges `{a}` and `{b}` overlap; each is a (start, end) tuple",
@@ -106,10 +74,100 @@ def overlaps(n: Names, touch: bool, give: str, bad: str) -> Task:
             f"find out {what} the time spans `{a}` and `{b}` (tuples of start and end) overlap",
             f"look at the (start, end) tuples `{a}` and `{b}` and return {what} they overlap",
         ),
-        rules=overlaps_rules(touch, give, bad),
+        rules=(
+            *none,
+            ("Ranges that only touch overlap.", "Touching counts as overlapping.", "A common end point is an overlap.")
+            if touch
+            else (
+                "Ranges that only touch do not overlap.",
+                "Touching does not count as overlapping.",
+                "A common end point is no overlap.",
+            ),
+            *([raising("a start is after its end", "ValueError")] if bad == "ValueError" else []),
+        ),
         code=f"def {f}({a}, {b}):\n{check}{body}",
         oracle=partial(overlaps_oracle, touch, give, bad),
         inputs=OVERLAPS_INPUTS,
+    )
+
+
+MERGE_RANGES_INPUTS = each(
+    [],
+    [(1, 2)],
+    [(1, 3), (2, 5)],
+    [(1, 2), (2, 4)],
+    [(5, 6), (1, 2)],
+    [(1, 2), (3, 4), (6, 7)],
+    [(0, 10), (2, 3)],
+    [(1, 4), (6, 8), (9, 11)],
+    [(0, 1), (2, 3), (5, 6), (9, 9)],
+)
+
+
+def merge_ranges_oracle(touch: bool, gap: int, give: str, ranges: list[tuple[int, int]]) -> object:
+    out: list[tuple[int, int]] = []
+    for low, high in sorted(ranges):
+        if out and (low < out[-1][1] + gap or (touch and low == out[-1][1] + gap)):
+            out[-1] = (out[-1][0], sorted([out[-1][1], high])[1])
+        else:
+            out.append((low, high))
+    return {"list": out, "count": len(out)}[give]
+
+
+@family(
+    "merge_ranges join_intervals combine_spans union_of",
+    "ranges spans intervals pairs",
+    touch=(True, False),
+    gap=(0, 1, 2),
+    give=("list", "count"),
+)
+def merge_ranges(n: Names, touch: bool, gap: int, give: str) -> Task:
+    f, xs = n
+    sign = "<=" if touch else "<"
+    reach = f"out[-1][1] + {gap}" if gap else "out[-1][1]"
+    result = {"list": "[tuple(x) for x in out]", "count": "len(out)"}[give]
+    what = {"list": "the list of merged ranges", "count": "the number of merged ranges"}[give]
+    near = "overlap" if gap == 0 else f"overlap or are less than {gap} apart"
+    exact = "touch" if gap == 0 else f"are exactly {gap} apart"
+    return Task(
+        says=(
+            f"merge the (start, end) tuples in `{xs}` that {near} and return {what}",
+            f"join ranges of `{xs}` that {near}; each is a (start, end) tuple; return {what}",
+            f"combine all intervals in `{xs}` (tuples of start and end) which {near} and return {what}",
+            f"return {what} when those of the (start, end) tuples `{xs}` that {near} are joined",
+            f"unite the ranges `{xs}`, tuples of start and end, where they {near}, and return {what}",
+            f"compute {what} after joining the intervals in `{xs}` that {near}",
+        ),
+        rules=(
+            (
+                f"Ranges that {exact} are merged as well.",
+                f"Also merge ranges that {exact}.",
+                f"If ranges {exact}, merge them, too.",
+            )
+            if touch
+            else (
+                f"Ranges that only {exact} stay apart.",
+                f"Do not merge ranges that {exact}.",
+                f"If ranges {exact}, keep them apart.",
+            ),
+            *(
+                [("The result is sorted.", "Sort the result by start.", "They come in ascending order.")]
+                if give == "list"
+                else []
+            ),
+        ),
+        code=f"""
+def {f}({xs}):
+    out = []
+    for a, b in sorted({xs}):
+        if out and a {sign} {reach}:
+            out[-1][1] = max(out[-1][1], b)
+        else:
+            out.append([a, b])
+    return {result}
+""",
+        oracle=partial(merge_ranges_oracle, touch, gap, give),
+        inputs=MERGE_RANGES_INPUTS,
     )
 
 

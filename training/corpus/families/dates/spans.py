@@ -1,14 +1,113 @@
-"""Time between dates: shifts and ages."""
+"""Time between dates: differences, shifts, ages."""
 
 from __future__ import annotations
 
 from datetime import date
 from functools import partial
 
-from training.corpus.clauses import guard, outcome, raising, when_negative
+from training.corpus.clauses import outcome, raising
 from training.corpus.families.dates.days import DAYS
 from training.corpus.registry import family
-from training.corpus.types import Names, Rule, Task
+from training.corpus.types import Names, Task
+
+DAYS_BETWEEN_INPUTS: tuple[tuple[object, ...], ...] = (
+    (DAYS[0], DAYS[0]),
+    (DAYS[1], DAYS[0]),
+    (DAYS[0], DAYS[1]),
+    (DAYS[2], DAYS[3]),
+    (date(2024, 3, 1), date(2024, 3, 2)),
+    (date(2024, 6, 8), date(2024, 6, 9)),
+    (date(2024, 5, 1), date(2024, 5, 15)),
+    (date(2024, 9, 20), date(2024, 9, 3)),
+    (date(2024, 9, 1), date(2024, 9, 30)),
+)
+
+
+def days_between_oracle(unit: str, order: str, x: date, y: date) -> object:
+    if x > y and order == "ValueError":
+        return outcome(order)
+    if x > y and order == "absolute":
+        x, y = y, x
+    gap = y.toordinal() - x.toordinal()
+    if unit == "days":
+        return gap
+    if unit == "weeks":
+        return gap // 7
+    names = [date.fromordinal(x.toordinal() + i).strftime("%a") for i in range(gap)]
+    return len([name for name in names if (name in ("Sat", "Sun")) == (unit == "weekend days")])
+
+
+def days_between_says(a: str, b: str, unit: str) -> tuple[str, ...]:
+    named = {
+        "days": "the number of days",
+        "weeks": "the number of full weeks",
+        "weekend days": "the number of Saturdays and Sundays",
+        "weekdays": "the number of weekdays (Monday to Friday)",
+    }[unit]
+    return (
+        f"return {named} from the date `{a}` to the date `{b}`",
+        f"compute {named} between the dates `{a}` and `{b}`",
+        f"count {named} from `{a}` up to `{b}`, both dates",
+        f"tell {named} that lie between the dates `{a}` and `{b}`",
+        f"calculate {named} from one date, `{a}`, to another, `{b}`",
+        f"determine {named} in the time from `{a}` to `{b}` (dates)",
+    )
+
+
+@family(
+    "days_between day_count date_gap difference_in_days",
+    "start a first begin",
+    "end b second finish",
+    unit=("days", "weeks", "weekend days", "weekdays"),
+    order=("negative", "absolute", "ValueError"),
+)
+def days_between(n: Names, unit: str, order: str) -> Task:
+    f, a, b = n
+    if unit in ("weekend days", "weekdays"):
+        order = {"negative": "0"}.get(order, order)
+    check = {
+        "absolute": f"    if {a} > {b}:\n        {a}, {b} = {b}, {a}\n",
+        "ValueError": f'    if {a} > {b}:\n        raise ValueError("wrong order")\n',
+    }.get(order, "")
+    test = {"weekdays": "< 5", "weekend days": ">= 5"}.get(unit)
+    body = {"days": f"({b} - {a}).days", "weeks": f"({b} - {a}).days // 7"}.get(
+        unit
+    ) or f"sum(1 for i in range(({b} - {a}).days) if ({a} + timedelta(i)).weekday() {test})"
+    imports = "from datetime import timedelta\n\n\n" if test else ""
+    return Task(
+        says=days_between_says(a, b, unit),
+        rules=(
+            *(
+                [
+                    (
+                        f"`{b}` itself does not count.",
+                        f"The day `{b}` is not counted.",
+                        f"Count from `{a}` until the day before `{b}`.",
+                    )
+                ]
+                if test
+                else []
+            ),
+            {
+                "negative": (
+                    f"The result is negative if `{a}` is later.",
+                    f"If `{a}` is later, the result is negative.",
+                    f"A later `{a}` gives a negative number.",
+                ),
+                "0": (f"If `{a}` is later, return 0.", f"Return 0 if `{a}` is later.", f"A later `{a}` gives 0."),
+                "absolute": (
+                    f"If `{a}` is later, swap them.",
+                    "The dates may come in any order; swap them if needed.",
+                    f"Swap the two if `{a}` is later.",
+                ),
+                "ValueError": raising(f"`{a}` is later than `{b}`", "ValueError"),
+            }[order],
+        ),
+        code=f"{imports}def {f}({a}, {b}):\n{check}    return {body}",
+        oracle=partial(days_between_oracle, unit, order),
+        inputs=DAYS_BETWEEN_INPUTS,
+    )
+
 
 ADD_DAYS_INPUTS: tuple[tuple[object, ...], ...] = (
     (DAYS[0], 0),
@@ -21,44 +120,16 @@ ADD_DAYS_INPUTS: tuple[tuple[object, ...], ...] = (
     (DAYS[7], 2),
     (date(2024, 6, 5), 3),
     (date(2024, 6, 12), 4),
-    (date(2024, 6, 19), -7),
 )
 
 
-def add_days_oracle(how: tuple[str, str, str], negative: str, day: date, count: int) -> date:
-    direction, weekend, unit = how
-    if count < 0 and negative == "ValueError":
-        raise ValueError
+def add_days_oracle(direction: str, weekend: str, unit: str, day: date, count: int) -> date:
     step = count * (1 if unit == "days" else 7) * (1 if direction == "later" else -1)
     result = date.fromordinal(day.toordinal() + step)
     if result.isoweekday() > 5 and weekend != "nothing":
         move = 8 - result.isoweekday() if weekend == "Monday" else 5 - result.isoweekday()
         result = date.fromordinal(result.toordinal() + move)
     return result
-
-
-def add_days_rules(k: str, weekend: str, negative: str) -> tuple[Rule, ...]:
-    day = {"nothing": "", "Monday": "next Monday", "Friday": "Friday before"}[weekend]
-    return (
-        (
-            f"If that is a Saturday or Sunday, take the {day}.",
-            f"A result on a weekend moves to the {day}.",
-            f"Weekend dates become the {day}.",
-        )
-        if day
-        else (
-            "The result may be on a weekend.",
-            "Saturdays and Sundays count like other days.",
-            "It does not matter if that is a Saturday or Sunday.",
-        ),
-        when_negative(k, negative)
-        if negative == "ValueError"
-        else (
-            f"A negative `{k}` moves it the other way.",
-            f"If `{k}` is negative, go the other way.",
-            f"`{k}` may be negative, which reverses the direction.",
-        ),
-    )
 
 
 @family(
@@ -68,9 +139,8 @@ def add_days_rules(k: str, weekend: str, negative: str) -> tuple[Rule, ...]:
     direction=("later", "earlier"),
     weekend=("nothing", "Monday", "Friday"),
     unit=("days", "weeks"),
-    negative=("other way", "ValueError"),
 )
-def add_days(n: Names, direction: str, weekend: str, unit: str, negative: str) -> Task:
+def add_days(n: Names, direction: str, weekend: str, unit: str) -> Task:
     f, d, k = n
     sign = "+" if direction == "later" else "-"
     argument = k if unit == "days" else f"weeks={k}"
@@ -84,7 +154,6 @@ def add_days(n: Names, direction: str, weekend: str, unit: str, negative: str) -
         if not fix
         else f"    result = {d} {sign} timedelta({argument})\n{fix}    return result"
     )
-    check = guard(f"{k} < 0", negative, f"{k} is negative") if negative == "ValueError" else ""
     return Task(
         says=(
             f"return the date `{k}` {unit} {direction} than `{d}`",
@@ -100,9 +169,20 @@ def add_days(n: Names, direction: str, weekend: str, unit: str, negative: str) -
                 "date reached"
             ),
         ),
-        rules=add_days_rules(k, weekend, negative),
-        code=f"from datetime import timedelta\n\n\ndef {f}({d}, {k}):\n{check}{body}",
-        oracle=partial(add_days_oracle, (direction, weekend, unit), negative),
+        rules=()
+        if weekend == "nothing"
+        else (
+            (
+                (
+                    "If that is a Saturday or Sunday, take the "
+                    f"{'next Monday' if weekend == 'Monday' else 'Friday before'}."
+                ),
+                f"A result on a weekend moves to the {'following Monday' if weekend == 'Monday' else 'Friday before'}.",
+                f"Weekend dates become the {'Monday after' if weekend == 'Monday' else 'Friday before'}.",
+            ),
+        ),
+        code=f"from datetime import timedelta\n\n\ndef {f}({d}, {k}):\n{body}",
+        oracle=partial(add_days_oracle, direction, weekend, unit),
         inputs=ADD_DAYS_INPUTS,
     )
 
@@ -119,20 +199,11 @@ AGE_ON_INPUTS: tuple[tuple[object, ...], ...] = (
 )
 
 
-def age_on_oracle(unit: str, x: date, y: date) -> int:
-    if unit in ("weeks", "days"):
-        return len(range(x.toordinal() + 1, y.toordinal() + 1)) // (7 if unit == "weeks" else 1)
-    step, count = 12 if unit == "years" else 1, 0
-    while (y.year * 12 + y.month, y.day) >= (x.year * 12 + x.month + (count + 1) * step, x.day):
-        count += 1
-    return count
-
-
 @family(
     "age_on years_between full_years age",
     "born birthday start birth_date",
     "today on day now",
-    unit=("years", "months", "weeks", "days"),
+    unit=("years", "months"),
     future=("ValueError", "0", "None"),
     text=(False, True),
 )
@@ -140,14 +211,18 @@ def age_on(n: Names, unit: str, future: str, text: bool) -> Task:
     f, b, t = n
     years = f"{t}.year - {b}.year - (({t}.month, {t}.day) < ({b}.month, {b}.day))"
     months = f"({t}.year - {b}.year) * 12 + {t}.month - {b}.month - ({t}.day < {b}.day)"
-    days = f"({t} - {b}).days"
-    value = {"years": years, "months": months, "weeks": f"{days} // 7", "days": days}[unit]
+    value = years if unit == "years" else months
     result = f'str({value}) + " {unit}"' if text else value
 
     def oracle(x: date, y: date) -> object:
         if x > y:
             return outcome(future)
-        count = age_on_oracle(unit, x, y)
+        count = 0
+        while (y.year * 12 + y.month - 1, y.day) >= (
+            x.year * 12 + x.month - 1 + (count + 1) * (12 if unit == "years" else 1),
+            x.day,
+        ):
+            count += 1
         return f"{count} {unit}" if text else count
 
     like = f" as text like `7 {unit}`" if text else ""

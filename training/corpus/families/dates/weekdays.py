@@ -6,8 +6,8 @@ import calendar
 from datetime import date, timedelta
 from functools import partial
 
-from training.corpus.clauses import each, guard, outcome
-from training.corpus.families.dates.days import ONE_DAY, when_none
+from training.corpus.clauses import each
+from training.corpus.families.dates.days import ONE_DAY
 from training.corpus.registry import family
 from training.corpus.types import Names, Task
 
@@ -18,9 +18,8 @@ from training.corpus.types import Names, Task
     length=("full", "short"),
     case=("capital", "lower", "upper"),
     first=("Monday", "number"),
-    none=('"-"', "ValueError"),
 )
-def weekday_name(n: Names, length: str, case: str, first: str, none: str) -> Task:
+def weekday_name(n: Names, length: str, case: str, first: str) -> Task:
     f, d = n
     days = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
     shown = [
@@ -31,9 +30,7 @@ def weekday_name(n: Names, length: str, case: str, first: str, none: str) -> Tas
     number = f' + " " + str({d}.day)' if first == "number" else ""
     example = f"{shown[0]}" + (" 1" if first == "number" else "")
 
-    def oracle(day: date | None) -> object:
-        if day is None:
-            return "-" if none == '"-"' else outcome(none)
+    def oracle(day: date) -> str:
         name = day.strftime("%A" if length == "full" else "%a")
         name = {"capital": name, "lower": name.lower(), "upper": name.upper()}[case]
         return f"{name} {day.day}" if first == "number" else name
@@ -48,13 +45,9 @@ def weekday_name(n: Names, length: str, case: str, first: str, none: str) -> Tas
             f"find the weekday of `{d}`, a date,{followed} and return text like `{example}`",
             f"write the weekday of the date `{d}`{followed} as in `{example}`",
         ),
-        rules=(when_none(d, none),),
-        code=(
-            f"def {f}({d}):\n{guard(f'{d} is None', none, f'{d} is None')}"
-            f"    names = [{listed}]\n    return names[{d}.weekday()]{number}"
-        ),
+        code=f"def {f}({d}):\n    names = [{listed}]\n    return names[{d}.weekday()]{number}",
         oracle=oracle,
-        inputs=((None,), *ONE_DAY),
+        inputs=ONE_DAY,
     )
 
 
@@ -71,9 +64,8 @@ def weekday_name(n: Names, length: str, case: str, first: str, none: str) -> Tas
         "the 13th and a Friday",
     ),
     negate=(False, True),
-    none=("False", "ValueError"),
 )
-def is_weekend(n: Names, kind: str, negate: bool, none: str) -> Task:
+def is_weekend(n: Names, kind: str, negate: bool) -> Task:
     f, d = n
     test = {
         "a Saturday or Sunday": f"{d}.weekday() >= 5",
@@ -88,9 +80,7 @@ def is_weekend(n: Names, kind: str, negate: bool, none: str) -> Task:
     imports = "from datetime import timedelta\n\n\n" if "timedelta" in test else ""
     no = "not " if negate else ""
 
-    def oracle(day: date | None) -> object:
-        if day is None:
-            return outcome(none)
+    def oracle(day: date) -> bool:
         name = day.strftime("%a")
         held = {
             "a Saturday or Sunday": name in ("Sat", "Sun"),
@@ -112,16 +102,13 @@ def is_weekend(n: Names, kind: str, negate: bool, none: str) -> Task:
             f"test if the date `{d}` is {no}{kind}",
             f"decide if `{d}` is a date that is {no}{kind}",
         ),
-        rules=(when_none(d, none),),
-        code=f"{imports}def {f}({d}):\n{guard(f'{d} is None', none, f'{d} is None')}    return {value}",
+        code=f"{imports}def {f}({d}):\n    return {value}",
         oracle=oracle,
-        inputs=((None,), *ONE_DAY, *each(date(2024, 9, 13), date(1900, 3, 30), date(2024, 10, 1), date(2023, 1, 13))),
+        inputs=(*ONE_DAY, *each(date(2024, 9, 13), date(1900, 3, 30), date(2024, 10, 1), date(2023, 1, 13))),
     )
 
 
-def month_edge_oracle(what: str, unit: str, none: str, day: date | None) -> object:
-    if day is None:
-        return outcome(none)
+def month_edge_oracle(what: str, unit: str, day: date) -> object:
     low = date(day.year, day.month if unit == "month" else 1, 1)
     high = (
         date(day.year, 12, 31)
@@ -142,9 +129,8 @@ def month_edge_oracle(what: str, unit: str, none: str, day: date | None) -> obje
     "day d date_value when",
     what=("first day", "last day", "number of days", "first day of the next", "last day of the previous"),
     unit=("month", "year"),
-    none=("None", "ValueError"),
 )
-def month_edge(n: Names, what: str, unit: str, none: str) -> Task:
+def month_edge(n: Names, what: str, unit: str) -> Task:
     f, d = n
     first = f"{d}.replace(day=1)" if unit == "month" else f"{d}.replace(month=1, day=1)"
     following = f"({first} + timedelta(days=32)).replace(day=1)" if unit == "month" else f"date({d}.year + 1, 1, 1)"
@@ -157,6 +143,7 @@ def month_edge(n: Names, what: str, unit: str, none: str) -> Task:
     }[what]
     names = [name for name in ("date", "timedelta") if f"{name}(" in body]
     imports = f"from datetime import {', '.join(names)}\n\n\n" if names else ""
+    phrase = f"the {what} {unit}" if what.endswith(("next", "previous")) else f"the {what} of the {unit}"
     of = (
         f"after `{d}`'s"
         if what.endswith("next")
@@ -164,8 +151,7 @@ def month_edge(n: Names, what: str, unit: str, none: str) -> Task:
         if what.endswith("previous")
         else f"in which `{d}` lies"
     )
-    day_of = "number of days of" if what == "number of days" else f"{what.split(' of ')[0]} of"
-    phrase = f"the {day_of} the {unit} {of}"
+    phrase = f"the {what.split(' of ')[0]} of the {unit} {of}"
     result = "" if what == "number of days" else " as a date"
     return Task(
         says=(
@@ -176,8 +162,7 @@ def month_edge(n: Names, what: str, unit: str, none: str) -> Task:
             f"take the date `{d}` and return {phrase}{result}",
             f"give {phrase}{result}",
         ),
-        rules=(when_none(d, none),),
-        code=f"{imports}def {f}({d}):\n{guard(f'{d} is None', none, f'{d} is None')}    return {body}",
-        oracle=partial(month_edge_oracle, what, unit, none),
-        inputs=((None,), *ONE_DAY),
+        code=f"{imports}def {f}({d}):\n    return {body}",
+        oracle=partial(month_edge_oracle, what, unit),
+        inputs=ONE_DAY,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from training.corpus.clauses import each, guard, outcome, when_negative
+from training.corpus.clauses import each, guard, outcome, raising
 from training.corpus.registry import family
 from training.corpus.types import Names, Task
 
@@ -51,15 +51,14 @@ def format_money(n: Names, sign: str, side: str, group: str) -> Task:
     base=(1000, 1024),
     digits=(0, 1, 2),
     gap=("", " "),
-    negative=("ValueError", "None"),
 )
-def format_size(n: Names, base: int, digits: int, gap: str, negative: str) -> Task:
+def format_size(n: Names, base: int, digits: int, gap: str) -> Task:
     f, x = n
     units = ("B", "kB", "MB", "GB") if base == 1000 else ("B", "KiB", "MiB", "GiB")
 
     def oracle(size: int) -> object:
         if size < 0:
-            return outcome(negative)
+            return outcome("ValueError")
         power = 0
         while power < 3 and size >= base ** (power + 1):
             power += 1
@@ -85,11 +84,11 @@ def format_size(n: Names, base: int, digits: int, gap: str, negative: str) -> Ta
                 f"There are {digits} decimals and {spaced} before the unit.",
                 f"The number has {digits} decimal places; {spaced} comes before the unit.",
             ),
-            when_negative(x, negative),
+            raising(f"`{x}` is negative", "ValueError"),
         ),
         code=f"""
 def {f}({x}):
-{guard(f"{x} < 0", negative, f"{x} is negative")}    for unit in ["{'", "'.join(units[:3])}"]:
+{guard(f"{x} < 0", "ValueError", f"{x} is negative")}    for unit in ["{'", "'.join(units[:3])}"]:
         if {x} < {base}:
             return f"{{{x}:.{digits}f}}{gap}{{unit}}"
         {x} /= {base}
@@ -100,12 +99,11 @@ def {f}({x}):
     )
 
 
-def format_duration_oracle(style: str, negative: str, zero: str, seconds: int) -> object:
-    if seconds < 0 and negative != "as 0":
-        return outcome(negative)
-    seconds = max(seconds, 0)
-    if seconds == 0 and zero != "usual":
-        return zero
+def format_duration_oracle(style: str, negative: str, seconds: int) -> object:
+    if seconds < 0:
+        if negative == "ValueError":
+            return outcome(negative)
+        seconds = 0
     minutes, s = divmod(seconds, 60)
     h, m = divmod(minutes, 60)
     return {
@@ -120,13 +118,13 @@ def format_duration_oracle(style: str, negative: str, zero: str, seconds: int) -
     "format_duration duration_text time_text show_seconds",
     "seconds duration total t",
     style=("h m s", "clock", "minutes", "words"),
-    negative=("ValueError", "None", "as 0"),
-    zero=("usual", "-", "now"),
+    negative=("ValueError", "0"),
 )
-def format_duration(n: Names, style: str, negative: str, zero: str) -> Task:
+def format_duration(n: Names, style: str, negative: str) -> Task:
     f, x = n
-    change = f"    {x} = max(0, {x})\n" if negative == "as 0" else guard(f"{x} < 0", negative, f"{x} is negative")
-    check = "" if zero == "usual" else guard(f"{x} == 0", f'"{zero}"', "")
+    change = (
+        guard(f"{x} < 0", "ValueError", f"{x} is negative") if negative == "ValueError" else f"    {x} = max(0, {x})\n"
+    )
     split = (
         f"    h, m, s = {x} // 3600, {x} // 60 % 60, {x} % 60\n"
         if style != "minutes"
@@ -151,14 +149,11 @@ def format_duration(n: Names, style: str, negative: str, zero: str) -> Task:
             f"show a time span of `{x}` seconds as `{example}`",
         ),
         rules=(
-            (f"Treat a negative `{x}` as 0.", f"If `{x}` is negative, use 0.", f"A negative `{x}` counts as 0.")
-            if negative == "as 0"
-            else when_negative(x, negative),
-            ("For 0 use the same form.", "0 seconds are written in the same way.", "0 takes the same form.")
-            if zero == "usual"
-            else (f"For 0 return `{zero}`.", f"0 gives just `{zero}`.", f"Return only `{zero}` for 0."),
+            raising(f"`{x}` is negative", "ValueError")
+            if negative == "ValueError"
+            else (f"Treat a negative `{x}` as 0.", f"If `{x}` is negative, use 0.", f"A negative `{x}` counts as 0."),
         ),
-        code=f"def {f}({x}):\n{change}{check}{split}    return {result}",
-        oracle=partial(format_duration_oracle, style, negative, zero),
+        code=f"def {f}({x}):\n{change}{split}    return {result}",
+        oracle=partial(format_duration_oracle, style, negative),
         inputs=each(0, -5, 59, 60, 3600, 3723, 86399, 100000, 754),
     )

@@ -9,9 +9,7 @@ from training.corpus.registry import family
 from training.corpus.types import Names, Task
 
 
-def group_digits_oracle(separator: str, sign: str, none: str, number: int | None) -> object:
-    if number is None:
-        return none if none == "-" else outcome(none)
+def group_digits_oracle(separator: str, sign: str, number: int) -> str:
     digits = str(number).lstrip("-")
     groups: list[str] = []
     while digits:
@@ -29,11 +27,9 @@ def group_digits_oracle(separator: str, sign: str, none: str, number: int | None
     "number n value amount",
     separator=(",", ".", " ", "_", "'"),
     sign=("minus", "always", "parentheses"),
-    none=("-", "ValueError"),
 )
-def group_digits(n: Names, separator: str, sign: str, none: str) -> Task:
+def group_digits(n: Names, separator: str, sign: str) -> Task:
     f, x = n
-    check = guard(f"{x} is None", '"-"' if none == "-" else none, f"{x} is None")
     digits = f'f"{{abs({x}):,}}"' + (f'.replace(",", "{separator}")' if separator != "," else "")
     named = "a space" if separator == " " else f"`{separator}`"
     body = {
@@ -68,13 +64,10 @@ def group_digits(n: Names, separator: str, sign: str, none: str) -> Task:
                     "A negative number is written in parentheses.",
                 ),
             }[sign],
-            raising(f"`{x}` is None", none)
-            if none == "ValueError"
-            else (f"For None return `{none}`.", f"If `{x}` is None, return `{none}`.", f"None gives `{none}`."),
         ),
-        code=f"def {f}({x}):\n{check}    text = {digits}\n{body}",
-        oracle=partial(group_digits_oracle, separator, sign, none),
-        inputs=each(None, 0, -5, 7, 999, 1000, -1234, 1234567, -100, 50000),
+        code=f"def {f}({x}):\n    text = {digits}\n{body}",
+        oracle=partial(group_digits_oracle, separator, sign),
+        inputs=each(0, -5, 7, 999, 1000, -1234, 1234567, -100, 50000),
     )
 
 

@@ -6,7 +6,6 @@ from collections import Counter
 
 from training.corpus.clauses import each, empty_guard, outcome, raising, when_empty
 from training.corpus.conditions import COMPARED
-from training.corpus.families.lists.counted import counting, remaining, skip_line, skip_rules
 from training.corpus.registry import family
 from training.corpus.types import Names, Task
 
@@ -79,57 +78,21 @@ def average(n: Names, digits: int, empty: str, trim: str) -> Task:
     )
 
 
-MIDDLE = {
-    "average": (
-        "With an even number of elements, return the average of the two in the middle.",
-        "If there are two middle values, return their average.",
-        "Of two middle numbers take the mean.",
-    ),
-    "lower": (
-        "With an even number of elements, return the smaller of the two in the middle.",
-        "If there are two middle values, return the lower one.",
-        "Of two middle numbers take the smaller.",
-    ),
-    "upper": (
-        "With an even number of elements, return the larger of the two in the middle.",
-        "If there are two middle values, return the upper one.",
-        "Of two middle numbers take the larger.",
-    ),
-}
-MEDIAN_INPUTS = each(
-    [],
-    [4],
-    [0, 0],
-    [3, 1, 2],
-    [4, 1, 3, 2],
-    [10, 2],
-    [5, 5, 9, 9],
-    [7, -1, 0],
-    [8, 6, 4, 2, 0],
-    [1, 100, 50, 2],
-    [1, 1, 1, 6, 8, 20],
-)
-
-
 @family(
     "median middle_value median_of middle",
     "numbers values xs nums",
     even=("average", "lower", "upper"),
     empty=("None", "0", "ValueError"),
-    skip=("nothing", "zeros"),
-    once=(False, True),
 )
-def median(n: Names, even: str, empty: str, skip: str, once: bool) -> Task:
+def median(n: Names, even: str, empty: str) -> Task:
     f, xs = n
     index = "(len(s) - 1) // 2" if even == "lower" else "len(s) // 2"
-    source = f"set({xs})" if once else xs
     average = "    if len(s) % 2 == 0:\n        return (s[i - 1] + s[i]) / 2\n" if even == "average" else ""
 
     def oracle(values: list[int]) -> object:
-        left = remaining(values, skip)
-        if not left:
+        if not values:
             return outcome(empty)
-        s = sorted(dict.fromkeys(left) if once else left)
+        s = sorted(values)
         while len(s) > 2:
             s = s[1:-1]
         return s[0] if len(s) == 1 else {"average": sum(s) / 2, "lower": s[0], "upper": s[1]}[even]
@@ -144,30 +107,31 @@ def median(n: Names, even: str, empty: str, skip: str, once: bool) -> Task:
             f"return the number in the middle when `{xs}` is sorted",
         ),
         rules=(
-            MIDDLE[even],
-            counting(once),
-            *skip_rules(xs, skip, empty),
+            {
+                "average": (
+                    "With an even number of elements, return the average of the two in the middle.",
+                    "If there are two middle values, return their average.",
+                    "Of two middle numbers take the mean.",
+                ),
+                "lower": (
+                    "With an even number of elements, return the smaller of the two in the middle.",
+                    "If there are two middle values, return the lower one.",
+                    "Of two middle numbers take the smaller.",
+                ),
+                "upper": (
+                    "With an even number of elements, return the larger of the two in the middle.",
+                    "If there are two middle values, return the upper one.",
+                    "Of two middle numbers take the larger.",
+                ),
+            }[even],
+            when_empty(xs, empty),
         ),
-        code=(
-            f"def {f}({xs}):\n{skip_line(xs, skip)}{empty_guard(xs, empty)}    s = sorted({source})\n"
-            f"    i = {index}\n{average}    return s[i]"
-        ),
+        code=f"def {f}({xs}):\n{empty_guard(xs, empty)}    s = sorted({xs})\n    i = {index}\n{average}    return s[i]",
         oracle=oracle,
-        inputs=MEDIAN_INPUTS,
+        inputs=each(
+            [], [4], [3, 1, 2], [4, 1, 3, 2], [10, 2], [5, 5, 9, 9], [7, -1, 0], [8, 6, 4, 2, 0], [1, 100, 50, 2]
+        ),
     )
-
-
-MODE_INPUTS = each(
-    [],
-    [4],
-    [1, 2, 2],
-    [3, 1, 3, 1, 2],
-    [9, 8, 7],
-    [5, 5, 6, 6, 7, 7, 4],
-    [2, 9, 9, 2, 5, 5],
-    [0, -1, -1, 0],
-    [6, 3, 8, 8, 3, 6, 1],
-)
 
 
 @family(
@@ -175,14 +139,12 @@ MODE_INPUTS = each(
     "items values xs elements",
     which=("most", "least"),
     tie=("first", "smallest", "largest"),
-    empty=("None", "0", "ValueError"),
-    count=(False, True),
+    empty=("None", "ValueError"),
 )
-def mode(n: Names, which: str, tie: str, empty: str, count: bool) -> Task:
+def mode(n: Names, which: str, tie: str, empty: str) -> Task:
     f, xs = n
     pick = "max" if which == "most" else "min"
     source = {"first": xs, "smallest": f"sorted({xs})", "largest": f"sorted({xs}, reverse=True)"}[tie]
-    result = f"(best, {xs}.count(best))" if count else "best"
 
     def oracle(values: list[int]) -> object:
         if not values:
@@ -190,8 +152,7 @@ def mode(n: Names, which: str, tie: str, empty: str, count: bool) -> Task:
         counts = Counter(values)
         wanted = sorted(counts.values())[-1 if which == "most" else 0]
         best = [x for x in counts if counts[x] == wanted]
-        element = {"first": best[0], "smallest": min(best), "largest": max(best)}[tie]
-        return (element, wanted) if count else element
+        return {"first": best[0], "smallest": min(best), "largest": max(best)}[tie]
 
     return Task(
         says=(
@@ -206,22 +167,23 @@ def mode(n: Names, which: str, tie: str, empty: str, count: bool) -> Task:
             (
                 f"On a tie, take the {tie} of them.",
                 f"Of equally common ones, the {tie} wins.",
-                f"If there are several, the {tie} counts.",
+                f"If there are several, return the {tie}.",
             ),
-            (
-                "Return it and its count as a tuple.",
-                "The result is a tuple of the element and its count.",
-                "Return a tuple: the element and how often it occurs.",
-            )
-            if count
-            else ("Return only the element.", "The result is the element alone.", "Return just the element."),
             when_empty(xs, empty),
         ),
-        code=(
-            f"def {f}({xs}):\n{empty_guard(xs, empty)}    best = {pick}({source}, key={xs}.count)\n    return {result}"
-        ),
+        code=f"def {f}({xs}):\n{empty_guard(xs, empty)}    return {pick}({source}, key={xs}.count)",
         oracle=oracle,
-        inputs=MODE_INPUTS,
+        inputs=each(
+            [],
+            [4],
+            [1, 2, 2],
+            [3, 1, 3, 1, 2],
+            [9, 8, 7],
+            [5, 5, 6, 6, 7, 7, 4],
+            [2, 9, 9, 2, 5, 5],
+            [0, -1, -1, 0],
+            [6, 3, 8, 8, 3, 6, 1],
+        ),
     )
 
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 
-from training.corpus.clauses import guard, outcome, when_it_fails
 from training.corpus.registry import family
-from training.corpus.types import Names, Rule, Task
+from training.corpus.types import Names, Task
 
 SCALE_INPUTS: tuple[tuple[object, ...], ...] = (
     ([], 2),
@@ -110,8 +108,6 @@ CLAMP_ALL_INPUTS: tuple[tuple[object, ...], ...] = (
     ([10, 20, 30], 10, 20),
     ([6, 6], 0, 6),
     ([100, -100, 50], 0, 60),
-    ([4, 1, 9], 8, 2),
-    ([5, 3], 6, 1),
 )
 
 
@@ -133,8 +129,8 @@ def clamp_all_says(xs: str, lo: str, hi: str, how: str) -> tuple[str, ...]:
                 "large"
             ),
             (
-                f"replace numbers of `{xs}` outside the range from `{lo}` to `{hi}` by the nearest whole number inside "
-                "of it"
+                f"return a list in which numbers of `{xs}` outside the range from `{lo}` to `{hi}` are replaced by its "
+                "nearest whole number"
             ),
             f"force the numbers of `{xs}` into the range from `{lo}` to `{hi}`",
         ),
@@ -152,23 +148,9 @@ def clamp_all_says(xs: str, lo: str, hi: str, how: str) -> tuple[str, ...]:
             f"put None for every number in `{xs}` outside the range from `{lo}` to `{hi}`",
             f"turn the numbers of `{xs}` not in the range from `{lo}` to `{hi}` into None",
             f"keep numbers of `{xs}` between `{lo}` and `{hi}` and write None for all others",
-            f"copy `{xs}` so that elements outside the range from `{lo}` to `{hi}` become None",
+            f"return a list where elements of `{xs}` outside the range from `{lo}` to `{hi}` become None",
         ),
     }[how]
-
-
-LIMITS: dict[bool, Callable[[str, str], Rule]] = {
-    True: lambda lo, hi: (
-        f"Both `{lo}` and `{hi}` belong to the range.",
-        "The limits themselves are allowed.",
-        "The range includes its limits.",
-    ),
-    False: lambda lo, hi: (
-        f"Neither `{lo}` nor `{hi}` belongs to the range.",
-        "The limits themselves are not allowed.",
-        "The range excludes its limits.",
-    ),
-}
 
 
 @family(
@@ -178,43 +160,34 @@ LIMITS: dict[bool, Callable[[str, str], Rule]] = {
     "high highest maximum top",
     how=("clamp", "remove", "None"),
     inclusive=(True, False),
-    crossed=("swap", "None", "ValueError"),
-    result=("list", "tuple"),
 )
-def clamp_all(n: Names, how: str, inclusive: bool, crossed: str, result: str) -> Task:
+def clamp_all(n: Names, how: str, inclusive: bool) -> Task:
     f, xs, lo, hi = n
     sign = "<=" if inclusive else "<"
     inside = f"{lo} {sign} x {sign} {hi}"
-    near = f"max({lo}, min({hi}, x))" if inclusive else f"max({lo} + 1, min({hi} - 1, x))"
     body = {
-        "clamp": f"{near} for x in {xs}",
-        "remove": f"x for x in {xs} if {inside}",
-        "None": f"x if {inside} else None for x in {xs}",
+        "clamp": f"[max({lo}, min({hi}, x)) for x in {xs}]"
+        if inclusive
+        else f"[max({lo} + 1, min({hi} - 1, x)) for x in {xs}]",
+        "remove": f"[x for x in {xs} if {inside}]",
+        "None": f"[x if {inside} else None for x in {xs}]",
     }[how]
-    whole = f"[{body}]" if result == "list" else f"tuple({body})"
-    swap = f"    if {lo} > {hi}:\n        {lo}, {hi} = {hi}, {lo}\n"
-    check = swap if crossed == "swap" else guard(f"{lo} > {hi}", crossed, f"{lo} is greater than {hi}")
-
-    def oracle(values: list[int], low: int, high: int) -> object:
-        if low > high and crossed != "swap":
-            return outcome(crossed)
-        out = clamp_all_oracle(how, inclusive, values, *sorted([low, high]))
-        return {"list": out, "tuple": tuple(out)}[result]
-
     return Task(
         says=clamp_all_says(xs, lo, hi, how),
         rules=(
-            LIMITS[inclusive](lo, hi),
             (
-                f"If `{lo}` is greater than `{hi}`, swap them.",
-                f"Swap `{lo}` and `{hi}` if `{lo}` is greater.",
-                f"When `{lo}` is greater than `{hi}`, the two are swapped.",
+                f"Both `{lo}` and `{hi}` belong to the range.",
+                "The limits themselves are allowed.",
+                "The range includes its limits.",
             )
-            if crossed == "swap"
-            else when_it_fails(f"`{lo}` is greater than `{hi}`", crossed),
-            (f"Return a {result}.", f"The result is a {result}.", f"The numbers are returned as a {result}."),
+            if inclusive
+            else (
+                f"Neither `{lo}` nor `{hi}` belongs to the range.",
+                "The limits themselves are not allowed.",
+                "The range excludes its limits.",
+            ),
         ),
-        code=f"def {f}({xs}, {lo}, {hi}):\n{check}    return {whole}",
-        oracle=oracle,
+        code=f"def {f}({xs}, {lo}, {hi}):\n    return {body}",
+        oracle=partial(clamp_all_oracle, how, inclusive),
         inputs=CLAMP_ALL_INPUTS,
     )

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from training.corpus.clauses import each, empty_guard, outcome
-from training.corpus.families.lists.counted import remaining, skip_line, skip_rules
+from training.corpus.clauses import each, empty_guard, outcome, when_empty
 from training.corpus.registry import family
 from training.corpus.types import Names, Task
 
@@ -94,42 +93,22 @@ def all_items(n: Names, kind: str, how: str, empty: bool) -> Task:
     )
 
 
-IS_ORDERED_INPUTS = each(
-    [],
-    [1],
-    [0, 0],
-    [-2],
-    [1, 2, 3],
-    [3, 2, 1],
-    [1, 1, 2],
-    [5, 5, 4],
-    [2, 1, 3],
-    [7, 7],
-    [0, 9, 0],
-    [4, 9, 0],
-    [3, -1, 6],
-    [6, -4, 5],
-    [8, 0, 3],
-)
-
-
 @family(
     "is_ordered is_sorted in_order sorted_check",
     "numbers values xs nums",
     direction=("ascending", "descending"),
     strict=(True, False),
     empty=("True", "False", "ValueError"),
-    skip=("nothing", "zeros", "negative numbers"),
 )
-def is_ordered(n: Names, direction: str, strict: bool, empty: str, skip: str) -> Task:
+def is_ordered(n: Names, direction: str, strict: bool, empty: str) -> Task:
     f, xs = n
     symbol = ("<" if direction == "ascending" else ">") + ("" if strict else "=")
 
     def oracle(values: list[int]) -> object:
-        left = remaining(values, skip)
-        if not left:
+        if not values:
             return outcome(empty)
-        return left == sorted(set(left) if strict else left, reverse=direction == "descending")
+        ordered = sorted(set(values) if strict else values, reverse=direction == "descending")
+        return values == ordered
 
     return Task(
         says=(
@@ -144,12 +123,9 @@ def is_ordered(n: Names, direction: str, strict: bool, empty: str, skip: str) ->
             ("Equal neighbours are not allowed.", "Two equal neighbours break the order.", "The order must be strict.")
             if strict
             else ("Equal neighbours are allowed.", "Two equal neighbours are fine.", "The order need not be strict."),
-            *skip_rules(xs, skip, empty),
+            when_empty(xs, empty),
         ),
-        code=(
-            f"def {f}({xs}):\n{skip_line(xs, skip)}{empty_guard(xs, empty)}"
-            f"    return all(a {symbol} b for a, b in zip({xs}, {xs}[1:]))"
-        ),
+        code=f"def {f}({xs}):\n{empty_guard(xs, empty)}    return all(a {symbol} b for a, b in zip({xs}, {xs}[1:]))",
         oracle=oracle,
-        inputs=IS_ORDERED_INPUTS,
+        inputs=each([], [1], [1, 2, 3], [3, 2, 1], [1, 1, 2], [5, 5, 4], [2, 1, 3], [7, 7], [0, 9], [9, 0]),
     )

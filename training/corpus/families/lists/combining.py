@@ -2,33 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from functools import partial
 
-from training.corpus.clauses import guard, outcome, raising, when_it_fails
+from training.corpus.clauses import each, outcome, raising
 from training.corpus.registry import family
-from training.corpus.types import Names, Rule, Task
-
-LONGER = {
-    "keep": (
-        "What is left of the longer one goes to the end.",
-        "Append the rest of the longer one.",
-        "The rest of the longer one follows at the end.",
-    ),
-    "drop": (
-        "Stop when the shorter one ends.",
-        "What is left of the longer one is dropped.",
-        "Leave out the rest of the longer one.",
-    ),
-}
-
-
-def interleave_oracle(rest: str, start: str, one: Sequence[str], two: Sequence[str]) -> list[str]:
-    k = min(len(one), len(two))
-    out: list[str] = []
-    for i in range(k):
-        out += [one[i], two[i]] if start == "first" else [two[i], one[i]]
-    return [*out, *one[k:], *two[k:]] if rest == "keep" else out
+from training.corpus.types import Names, Task
 
 
 @family(
@@ -38,21 +16,21 @@ def interleave_oracle(rest: str, start: str, one: Sequence[str], two: Sequence[s
     rest=("keep", "drop"),
     start=("first", "second"),
     kind=("list", "text"),
-    alone=("join", "None", "ValueError"),
 )
-def interleave(n: Names, rest: str, start: str, kind: str, alone: str) -> Task:
+def interleave(n: Names, rest: str, start: str, kind: str) -> Task:
     f, a, b = n
     x, y = (a, b) if start == "first" else (b, a)
     thing = "lists" if kind == "list" else "strings"
     collect = "out += [x, y]" if kind == "list" else "out += x + y"
     tail = f" + {a}[k:] + {b}[k:]" if rest == "keep" else ""
     head = f"    k = min(len({a}), len({b}))\n" if rest == "keep" else ""
-    check = "" if alone == "join" else guard(f"not {a} or not {b}", alone, f"{a} or {b} is empty")
 
-    def oracle(one: Sequence[str], two: Sequence[str]) -> object:
-        if alone != "join" and min(len(one), len(two)) == 0:
-            return outcome(alone)
-        out = interleave_oracle(rest, start, one, two)
+    def oracle(one: list[str] | str, two: list[str] | str) -> object:
+        k = min(len(one), len(two))
+        out: list[str] = []
+        for i in range(k):
+            out += [one[i], two[i]] if start == "first" else [two[i], one[i]]
+        out += [*one[k:], *two[k:]] if rest == "keep" else []
         return out if kind == "list" else "".join(out)
 
     pairs = (("", ""), ("a", ""), ("ab", "xy"), ("abc", "x"), ("a", "xyz"), ("", "pq"), ("12", "345"), ("hello", "HE"))
@@ -66,12 +44,21 @@ def interleave(n: Names, rest: str, start: str, kind: str, alone: str) -> Task:
             f"combine the {thing} `{a}` and `{b}` by alternating, with `{x}` in the lead",
         ),
         rules=(
-            LONGER[rest],
-            *(() if alone == "join" else (when_it_fails(f"`{a}` or `{b}` is empty", alone),)),
+            (
+                "What is left of the longer one goes to the end.",
+                "Append the rest of the longer one.",
+                "The rest of the longer one follows at the end.",
+            )
+            if rest == "keep"
+            else (
+                "Stop when the shorter one ends.",
+                "What is left of the longer one is dropped.",
+                "Leave out the rest of the longer one.",
+            ),
         ),
         code=f"""
 def {f}({a}, {b}):
-{check}    out = {"[]" if kind == "list" else '""'}
+    out = {"[]" if kind == "list" else '""'}
 {head}    for x, y in zip({x}, {y}):
         {collect}
     return out{tail}
@@ -93,15 +80,10 @@ COMBINE_TO_DICT_INPUTS: tuple[tuple[object, ...], ...] = (
     (["p", "q"], []),
     (["r", "S"], [0, 9]),
     (["one", "two", "three"], [1, 2, 3]),
-    (["", "Be"], [7, 1]),
-    (["it", ""], [2]),
 )
 
 
-CASES: dict[str, Callable[[str], str]] = {"keep": str, "upper": str.upper, "lower": str.lower}
-
-
-def combine_to_dict_oracle(missing: str, case: str, skip: bool, keys: list[str], values: list[int]) -> object:
+def combine_to_dict_oracle(missing: str, upper: bool, keys: list[str], values: list[int]) -> object:
     if missing == "ValueError" and len(keys) != len(values):
         return outcome(missing)
     filled = (
@@ -109,17 +91,7 @@ def combine_to_dict_oracle(missing: str, case: str, skip: bool, keys: list[str],
         if missing in ("drop", "ValueError")
         else values + [{"None": None, "0": 0, '""': ""}[missing]] * len(keys)
     )
-    pairs = {CASES[case](k): v for k, v in zip(keys, filled, strict=False)}
-    if skip:
-        pairs.pop("", None)
-    return pairs
-
-
-KEYS: dict[str, tuple[Rule, ...]] = {
-    "keep": (),
-    "upper": (("Write the keys in upper case.", "The keys become upper case.", "Convert keys to upper case."),),
-    "lower": (("Write the keys in lower case.", "The keys become lower case.", "Convert keys to lower case."),),
-}
+    return {(k.upper() if upper else k): v for k, v in zip(keys, filled, strict=False)}
 
 
 @family(
@@ -127,22 +99,20 @@ KEYS: dict[str, tuple[Rule, ...]] = {
     "keys names labels fields",
     "values items numbers data",
     missing=("None", "0", '""', "drop", "ValueError"),
-    case=("keep", "upper", "lower"),
-    skip=(False, True),
+    upper=(False, True),
 )
-def combine_to_dict(n: Names, missing: str, case: str, skip: bool) -> Task:
+def combine_to_dict(n: Names, missing: str, upper: bool) -> Task:
     f, ks, vs = n
-    key = {"keep": "k", "upper": "k.upper()", "lower": "k.lower()"}[case]
-    test = " if k" if skip else ""
+    key = "k.upper()" if upper else "k"
     if missing in ("drop", "ValueError"):
         check = (
             f'    if len({ks}) != len({vs}):\n        raise ValueError("lengths differ")\n'
             if missing == "ValueError"
             else ""
         )
-        body = f"{check}    return {{{key}: v for k, v in zip({ks}, {vs}){test}}}"
+        body = f"{check}    return {{{key}: v for k, v in zip({ks}, {vs})}}"
     else:
-        body = f"    return {{{key}: {vs}[i] if i < len({vs}) else {missing} for i, k in enumerate({ks}){test}}}"
+        body = f"    return {{{key}: {vs}[i] if i < len({vs}) else {missing} for i, k in enumerate({ks})}}"
     wording = {
         "drop": (
             "If one list is longer, ignore the rest of it.",
@@ -169,12 +139,142 @@ def combine_to_dict(n: Names, missing: str, case: str, skip: bool) -> Task:
                     f"Where `{vs}` is too short, the value is {missing}.",
                 ),
             ),
-            *KEYS[case],
-            ("Leave out empty keys.", "Skip keys that are empty.", "Drop empty keys.")
-            if skip
-            else ("Keep empty keys too.", "An empty key is a key too.", "Empty keys are allowed."),
+            *(
+                [("Write the keys in upper case.", "The keys become upper case.", "Convert keys to upper case.")]
+                if upper
+                else []
+            ),
         ),
         code=f"def {f}({ks}, {vs}):\n{body}",
-        oracle=partial(combine_to_dict_oracle, missing, case, skip),
+        oracle=partial(combine_to_dict_oracle, missing, upper),
         inputs=COMBINE_TO_DICT_INPUTS,
+    )
+
+
+FLATTEN_INPUTS = each(
+    [],
+    [[]],
+    [[1], [None, "", 0]],
+    [[2, 3], [1]],
+    [["a", ""], ["", "b"]],
+    [[0, 5], [5, 0]],
+    [[None], [8, None]],
+    [[4, 4, 4]],
+    [[6, 2], [], [6]],
+)
+
+
+def flatten_oracle(skip: str, order: str, rows: list[list[object]]) -> object:
+    unwanted = {"nothing": (), "None": (None,), "empty strings": ("",), "zeros": (0,)}[skip]
+    out: list[object] = []
+    for row in rows:
+        for x in row:
+            if not any(x is u or (x == u and type(x) is type(u)) for u in unwanted) and not (
+                order == "unique" and x in out
+            ):
+                out.append(x)
+    return out[::-1] if order == "reversed" else out
+
+
+@family(
+    "flatten flat_list unnest join_all",
+    "rows lists nested groups",
+    skip=("nothing", "None", "empty strings", "zeros"),
+    order=("same", "reversed", "unique"),
+)
+def flatten(n: Names, skip: str, order: str) -> Task:
+    f, xs = n
+    test = {"nothing": "", "None": " if x is not None", "empty strings": ' if x != ""', "zeros": " if x != 0"}[skip]
+    flat = f"[x for row in {xs} for x in row{test}]"
+    body = {"same": flat, "reversed": f"{flat}[::-1]", "unique": f"list(dict.fromkeys({flat[1:-1]}))"}[order]
+    rules = (
+        []
+        if skip == "nothing"
+        else [
+            (
+                f"Leave out {skip}.",
+                f"Skip {skip}.",
+                f"{skip[0].upper() + skip[1:]} are dropped.".replace("None are", "None is"),
+            )
+        ]
+    )
+    if order != "same":
+        rules.append(
+            {
+                "reversed": ("Reverse the result.", "The result is in reverse order.", "Return it in reverse order."),
+                "unique": (
+                    "Keep only the first of equal elements.",
+                    "Remove duplicates but keep the order.",
+                    "Each element appears once, in order of appearance.",
+                ),
+            }[order]
+        )
+    return Task(
+        says=(
+            f"flatten the list of lists `{xs}` into one list",
+            f"return one list with all elements of the lists in `{xs}`",
+            f"join the inner lists of `{xs}` into a single list",
+            f"turn `{xs}`, a list of lists, into a flat list",
+            f"collect the elements of every list in `{xs}` in one list",
+            f"remove one level of nesting from `{xs}`",
+        ),
+        rules=tuple(rules),
+        code=f"def {f}({xs}):\n    return {body}",
+        oracle=partial(flatten_oracle, skip, order),
+        inputs=FLATTEN_INPUTS,
+    )
+
+
+@family(
+    "pad_list fill_list extend_to resize",
+    "items values xs elements",
+    "length size n width",
+    fill=("0", "None", '""', "-1"),
+    side=("start", "end"),
+    long=("keep", "cut"),
+)
+def pad_list(n: Names, fill: str, side: str, long: str) -> Task:
+    f, xs, k = n
+    padding = f"[{fill}] * ({k} - len({xs}))"
+    body = f"{padding} + {xs}" if side == "start" else f"{xs} + {padding}"
+    cut = f"({body})[:{k}]" if long == "cut" else body
+    named = "empty strings" if fill == '""' else fill
+
+    def oracle(values: list[object], length: int) -> list[object]:
+        values = list(values)
+        while len(values) < length:
+            values.insert(0 if side == "start" else len(values), {"0": 0, "None": None, '""': "", "-1": -1}[fill])
+        return values[:length] if long == "cut" else values
+
+    return Task(
+        says=(
+            f"return `{xs}` with {named} added at the {side} until it has `{k}` elements",
+            f"pad the list `{xs}` with {named} at the {side} to the length `{k}`",
+            f"fill `{xs}` up to `{k}` elements by adding {named} at the {side}",
+            f"add {named} at the {side} of a copy of `{xs}` so that it has `{k}` elements",
+            f"extend `{xs}` at its {side} with {named} to `{k}` elements and return the new list",
+            f"make a list of `{k}` elements from `{xs}`, with {named} at the {side} for the missing ones",
+        ),
+        rules=(
+            (
+                f"If it is longer, cut it to `{k}` elements.",
+                f"A longer list is cut after `{k}` elements.",
+                f"Return only the first `{k}` elements of a longer list.",
+            )
+            if long == "cut"
+            else ("A longer list stays as it is.", "If it is longer, return all of it.", "Never shorten it."),
+        ),
+        code=f"def {f}({xs}, {k}):\n    return {cut}",
+        oracle=oracle,
+        inputs=(
+            ([], 2),
+            ([], 0),
+            ([1], 3),
+            ([1, 2, 3], 2),
+            ([1, 2], 2),
+            (["a"], 2),
+            ([7, 8, 9, 10], 1),
+            ([5, 6], 5),
+            ([3], 1),
+        ),
     )

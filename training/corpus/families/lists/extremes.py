@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from training.corpus.clauses import each, empty_guard, guard, outcome, when_empty, when_it_fails
-from training.corpus.families.lists.counted import counting, remaining, skip_line, skipping
 from training.corpus.registry import family
 from training.corpus.types import Names, Task
 
@@ -14,62 +13,39 @@ from training.corpus.types import Names, Task
     which=("largest", "smallest"),
     side=("first", "last"),
     empty=("None", "-1", "ValueError"),
-    base=(0, 1),
 )
-def index_of_extreme(n: Names, which: str, side: str, empty: str, base: int) -> Task:
+def index_of_extreme(n: Names, which: str, side: str, empty: str) -> Task:
     f, xs = n
     pick = "max" if which == "largest" else "min"
-    number = "i + 1" if base else "i"
-    place = "0" if side == "first" else "-1"
+    result = f"{xs}.index({pick}({xs}))" if side == "first" else f"len({xs}) - 1 - {xs}[::-1].index({pick}({xs}))"
 
     def oracle(values: list[int]) -> object:
         if not values:
             return outcome(empty)
         best = sorted(values)[-1 if which == "largest" else 0]
-        return [i for i, x in enumerate(values) if x == best][0 if side == "first" else -1] + base
+        return [i for i, x in enumerate(values) if x == best][0 if side == "first" else -1]
 
     return Task(
         says=(
-            f"return the position of the {which} number in `{xs}`",
+            f"return the index of the {which} number in `{xs}`",
             f"find the position of the {which} element of `{xs}`",
-            f"tell at which position of `{xs}` its {which} value is",
-            f"return where in `{xs}` the {which} number stands",
-            f"determine the place of the {which} value in the list `{xs}`",
+            f"tell at which index of `{xs}` its {which} value is",
+            f"return where in `{xs}` the {which} number stands, as an index",
+            f"determine the index of the {which} value of the list `{xs}`",
             f"compute the position of the {which} entry in `{xs}`",
         ),
         rules=(
             (
-                f"If it occurs more than once, take the {side} position.",
+                f"If it occurs more than once, take the {side} index.",
                 f"On a tie, return the {side} position.",
                 f"Of several positions, the {side} one counts.",
             ),
-            (f"Positions start at {base}.", f"Count positions from {base}.", f"The first element has position {base}."),
             when_empty(xs, empty),
         ),
-        code=(
-            f"def {f}({xs}):\n{empty_guard(xs, empty)}    best = {pick}({xs})\n"
-            f"    return [{number} for i, x in enumerate({xs}) if x == best][{place}]"
-        ),
+        code=f"def {f}({xs}):\n{empty_guard(xs, empty)}    return {result}",
         oracle=oracle,
         inputs=each([], [5], [1, 2, 3], [3, 2, 1], [4, 9, 4, 9], [0, -1, -1, 2, 2], [7, 7, 7], [-5, -2, -9, -2, -9]),
     )
-
-
-SECOND_INPUTS = each(
-    [],
-    [5],
-    [4, 4],
-    [1, 2, 3],
-    [9, 9, 8, 1, 1],
-    [3, 1, 2],
-    [7, 7, 7, 6],
-    [-1, -5, -1, -5, 0],
-    [10, 20],
-    [0, 0, 6, 2],
-    [-3, 8, 5, -7],
-    [-4, -2, 0, 0],
-    [-9, -8, -6],
-)
 
 
 @family(
@@ -78,16 +54,14 @@ SECOND_INPUTS = each(
     which=("largest", "smallest"),
     distinct=(True, False),
     missing=("None", "-1", "ValueError"),
-    skip=("nothing", "zeros", "negative numbers"),
 )
-def second_extreme(n: Names, which: str, distinct: bool, missing: str, skip: str) -> Task:
+def second_extreme(n: Names, which: str, distinct: bool, missing: str) -> Task:
     f, xs = n
     source = f"set({xs})" if distinct else xs
     backwards = ", reverse=True" if which == "largest" else ""
 
     def oracle(values: list[int]) -> object:
-        left = remaining(values, skip)
-        left = list(dict.fromkeys(left)) if distinct else left
+        left = list(dict.fromkeys(values)) if distinct else list(values)
         if len(left) < 2:
             return outcome(missing)
         left.remove(max(left) if which == "largest" else min(left))
@@ -103,16 +77,23 @@ def second_extreme(n: Names, which: str, distinct: bool, missing: str, skip: str
             f"give the number that is second {which} in `{xs}`",
         ),
         rules=(
-            counting(distinct),
-            *skipping(skip),
+            ("Equal numbers count once.", "Repeated numbers count only once.", "Duplicates are ignored.")
+            if distinct
+            else (
+                "Equal numbers count separately.",
+                "Repeated numbers count each time.",
+                "Duplicates are not ignored.",
+            ),
             when_it_fails("there are fewer than two numbers", missing),
         ),
         code=(
-            f"def {f}({xs}):\n{skip_line(xs, skip)}    ordered = sorted({source}{backwards})\n"
+            f"def {f}({xs}):\n    ordered = sorted({source}{backwards})\n"
             f"{guard('len(ordered) < 2', missing, 'too few numbers')}    return ordered[1]"
         ),
         oracle=oracle,
-        inputs=SECOND_INPUTS,
+        inputs=each(
+            [], [5], [4, 4], [1, 2, 3], [9, 9, 8, 1, 1], [3, 1, 2], [7, 7, 7, 6], [-1, -5, -1, -5, 0], [10, 20]
+        ),
     )
 
 
@@ -126,17 +107,7 @@ TOP_NUMBERS_INPUTS: tuple[tuple[object, ...], ...] = (
     ([2, 9, 1, 8, 3], 3),
     ([5, 6], 4),
     ([-1, -3, -2], 2),
-    ([6, 6, 6], 2),
 )
-
-
-def taken_numbers(values: list[int], count: int, which: str, once: bool) -> list[int]:
-    """The `count` largest or smallest numbers, in the order of their first appearance."""
-    left = list(enumerate(dict.fromkeys(values) if once else values))
-    sign = -1 if which == "largest" else 1
-    while len(left) > count:
-        left.remove(max(left, key=lambda pair: (sign * pair[1], pair[0])))
-    return [x for _, x in left]
 
 
 @family(
@@ -145,26 +116,31 @@ def taken_numbers(values: list[int], count: int, which: str, once: bool) -> list
     "k n count size",
     which=("largest", "smallest"),
     order=("ascending", "descending", "original"),
-    once=(False, True),
-    few=("all", "None", "ValueError"),
 )
-def top_numbers(n: Names, which: str, order: str, once: bool, few: str) -> Task:
+def top_numbers(n: Names, which: str, order: str) -> Task:
     f, xs, k = n
-    source = f"set({xs})" if once else xs
     backwards = ", reverse=True" if which == "largest" else ""
-    best = f"sorted({source}{backwards})[:{k}]"
-    flipped = "[::-1]" if (which == "largest") != (order == "descending") else ""
-    check = "" if few == "all" else guard(f"len({xs}) < {k}", few, f"{xs} is too short")
-    lines = (
-        f"    best = {best}\n    out = []\n    for x in {xs}:\n        if x in best:\n            best.remove(x)\n"
-        "            out.append(x)\n    return out"
-    )
+    best = f"sorted({xs}{backwards})[:{k}]"
+    flipped = (which == "largest") != (order == "descending")
+    lines = {True: f"    return {best}[::-1]", False: f"    return {best}"}[flipped]
+    if order == "original":
+        lines = (
+            f"    best = {best}\n    out = []\n    for x in {xs}:\n        if x in best:\n            best.remove(x)\n"
+            "            out.append(x)\n    return out"
+        )
 
-    def oracle(values: list[int], count: int) -> object:
-        if len(values) < count and few != "all":
-            return outcome(few)
-        taken = taken_numbers(values, count, which, once)
-        return taken if order == "original" else sorted(taken, reverse=order == "descending")
+    def oracle(values: list[int], count: int) -> list[int]:
+        left = list(enumerate(values))
+        taken: list[tuple[int, int]] = []
+        while left and len(taken) < count:
+            spot = (max if which == "largest" else min)(
+                left, key=lambda p: (p[1], -p[0] if which == "largest" else p[0])
+            )
+            left.remove(spot)
+            taken.append(spot)
+        if order == "original":
+            return [x for _, x in sorted(taken)]
+        return sorted((x for _, x in taken), reverse=order == "descending")
 
     return Task(
         says=(
@@ -176,7 +152,6 @@ def top_numbers(n: Names, which: str, order: str, once: bool, few: str) -> Task:
             f"keep only the `{k}` {which} entries of `{xs}`",
         ),
         rules=(
-            counting(once),
             (f"Keep their order in `{xs}`.", f"They stay in the order of `{xs}`.", "Do not reorder them.")
             if order == "original"
             else (
@@ -184,11 +159,56 @@ def top_numbers(n: Names, which: str, order: str, once: bool, few: str) -> Task:
                 f"The result is sorted in {order} order.",
                 f"Sort them in {order} order.",
             ),
-            ("If there are fewer, return all of them.", "If there are not as many, take all.", "Fewer are fine too.")
-            if few == "all"
-            else when_it_fails(f"`{xs}` has fewer than `{k}` elements", few),
         ),
-        code=f"def {f}({xs}, {k}):\n{check}{lines if order == 'original' else f'    return {best}{flipped}'}",
+        code=f"def {f}({xs}, {k}):\n{lines}",
         oracle=oracle,
         inputs=TOP_NUMBERS_INPUTS,
+    )
+
+
+@family(
+    "spread value_range extent difference_of",
+    "numbers values xs nums",
+    what=("largest minus smallest", "last minus first", "largest minus average", "sum of even minus sum of odd"),
+    empty=("None", "0", "ValueError"),
+)
+def spread(n: Names, what: str, empty: str) -> Task:
+    f, xs = n
+    body = {
+        "largest minus smallest": f"max({xs}) - min({xs})",
+        "last minus first": f"{xs}[-1] - {xs}[0]",
+        "largest minus average": f"max({xs}) - sum({xs}) / len({xs})",
+        "sum of even minus sum of odd": f"sum(x if x % 2 == 0 else -x for x in {xs})",
+    }[what]
+    a, b = {
+        "largest minus smallest": ("the largest number", "the smallest"),
+        "last minus first": ("the last number", "the first"),
+        "largest minus average": ("the largest number", "the average"),
+        "sum of even minus sum of odd": ("the sum of the even numbers", "the sum of the odd ones"),
+    }[what]
+
+    def oracle(values: list[int]) -> object:
+        if not values:
+            return outcome(empty)
+        top = sorted(values)
+        return {
+            "largest minus smallest": top[-1] - top[0],
+            "last minus first": values[len(values) - 1] - values[0],
+            "largest minus average": top[-1] - sum(top) / len(top),
+            "sum of even minus sum of odd": sum(x for x in top if x % 2 == 0) - sum(x for x in top if x % 2),
+        }[what]
+
+    return Task(
+        says=(
+            f"return {a} minus {b} in `{xs}`",
+            f"compute the difference between {a} and {b} of `{xs}`",
+            f"subtract {b} from {a} in `{xs}` and return the result",
+            f"calculate {a} of `{xs}` minus {b}",
+            f"return by how much {a} in `{xs}` exceeds {b}",
+            f"take {a} of the list `{xs}`, subtract {b} and return what remains",
+        ),
+        rules=(when_empty(xs, empty),),
+        code=f"def {f}({xs}):\n{empty_guard(xs, empty)}    return {body}",
+        oracle=oracle,
+        inputs=each([], [4], [1, 5, 3], [9, 2], [-3, 0, 3], [7, 7, 7], [10, 1, 4, 5], [2, 8, 6, 4], [5, -5, 12, 8]),
     )

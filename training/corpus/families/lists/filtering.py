@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from training.corpus.clauses import each, empty_guard, guard, outcome, when_empty, when_it_fails
+from training.corpus.clauses import each, guard, outcome, raising
 from training.corpus.conditions import COMPARED, CONDITIONS, NUMBERS
 from training.corpus.registry import family
 from training.corpus.types import Names, Task
@@ -134,14 +134,8 @@ def words_by_length(n: Names, op: str, size: int, case: str) -> Task:
     )
 
 
-@family(
-    "take_while leading take_until prefix_of",
-    "numbers values xs nums",
-    kind=CONDITIONS,
-    mode=("take", "drop"),
-    empty=("[]", "None", "ValueError"),
-)
-def take_while(n: Names, kind: str, mode: str, empty: str) -> Task:
+@family("take_while leading take_until prefix_of", "numbers values xs nums", kind=CONDITIONS, mode=("take", "drop"))
+def take_while(n: Names, kind: str, mode: str) -> Task:
     f, xs = n
     condition, holds = CONDITIONS[kind]
     if mode == "take":
@@ -170,34 +164,16 @@ def take_while(n: Names, kind: str, mode: str, empty: str) -> Task:
             f"    for i, x in enumerate({xs}):\n        if not {condition}:\n            return {xs}[i:]\n    return []"
         )
 
-    check = "" if empty == "[]" else empty_guard(xs, empty)
-
-    def oracle(values: list[int]) -> object:
-        if not values:
-            return outcome(empty)
+    def oracle(values: list[int]) -> list[int]:
         stop = next((i for i, x in enumerate(values) if not holds(x)), len(values))
         return values[:stop] if mode == "take" else values[stop:]
 
     return Task(
         says=says,
-        rules=() if empty == "[]" else (when_empty(xs, empty),),
-        code=f"def {f}({xs}):\n{check}{body}",
+        code=f"def {f}({xs}):\n{body}",
         oracle=oracle,
         inputs=(*NUMBERS, *each([2, 4, 5, 6], [-1, -3, 4, -5], [3, 5, 6, 7])),
     )
-
-
-NTH_INPUTS: tuple[tuple[object, ...], ...] = (
-    ([], 2),
-    ([1, 2, 3], 0),
-    ([1], -1),
-    ([1, 2, 3, 4, 5, 6], 2),
-    ([1, 2, 3, 4, 5, 6, 7], 3),
-    (["a", "b", "c"], 1),
-    (["a", "b"], 5),
-    ([9, 8, 7, 6, 5], 2),
-    ([4, 3, 2, 1], 3),
-)
 
 
 @family(
@@ -205,24 +181,21 @@ NTH_INPUTS: tuple[tuple[object, ...], ...] = (
     "items values xs elements",
     "n k step",
     start=("0", "n - 1", "1"),
-    reverse=("no", "first", "last"),
-    invalid=("[]", "None", "ValueError"),
+    reverse=(False, True),
 )
-def every_nth(n: Names, start: str, reverse: str, invalid: str) -> Task:
+def every_nth(n: Names, start: str, reverse: bool) -> Task:
     f, xs, k = n
     first = start.replace("n", k)
-    source = f"{xs}[::-1]" if reverse == "first" else xs
-    flipped = "[::-1]" if reverse == "last" else ""
+    source = f"{xs}[::-1]" if reverse else xs
     begin = {"0": "the first element", "n - 1": f"element number `{k}`", "1": "the second element"}[start]
-    whole = f"the reversed `{xs}`" if reverse == "first" else f"`{xs}`"
+    whole = f"the reversed `{xs}`" if reverse else f"`{xs}`"
 
     def oracle(values: list[object], step: int) -> object:
         if step < 1:
-            return outcome(invalid)
-        values = list(reversed(values)) if reverse == "first" else values
+            return outcome("ValueError")
+        values = list(reversed(values)) if reverse else values
         offset = {"0": 0, "n - 1": step - 1, "1": 1}[start]
-        taken = [x for i, x in enumerate(values) if i >= offset and (i - offset) % step == 0]
-        return list(reversed(taken)) if reverse == "last" else taken
+        return [x for i, x in enumerate(values) if i >= offset and (i - offset) % step == 0]
 
     return Task(
         says=(
@@ -233,19 +206,22 @@ def every_nth(n: Names, start: str, reverse: str, invalid: str) -> Task:
             f"go through {whole} in steps of `{k}` from {begin} on and return these elements",
             f"select each `{k}`-th entry of {whole}, where {begin} is the first",
         ),
-        rules=(
-            *(
-                (("Reverse the result.", "The result is in reverse order.", "Return them in reverse order."),)
-                if reverse == "last"
-                else ()
-            ),
-            when_it_fails(f"`{k}` is less than 1", invalid),
-        ),
+        rules=(raising(f"`{k}` is less than 1", "ValueError"),),
         code=(
             f"def {f}({xs}, {k}):\n"
-            f"{guard(f'{k} < 1', invalid, f'{k} is less than 1')}    return "
-            f"{source}[{'' if start == '0' else first}::{k}]{flipped}"
+            f"{guard(f'{k} < 1', 'ValueError', f'{k} is less than 1')}    return "
+            f"{source}[{'' if start == '0' else first}::{k}]"
         ),
         oracle=oracle,
-        inputs=NTH_INPUTS,
+        inputs=(
+            ([], 2),
+            ([1, 2, 3], 0),
+            ([1], -1),
+            ([1, 2, 3, 4, 5, 6], 2),
+            ([1, 2, 3, 4, 5, 6, 7], 3),
+            (["a", "b", "c"], 1),
+            (["a", "b"], 5),
+            ([9, 8, 7, 6, 5], 2),
+            ([4, 3, 2, 1], 3),
+        ),
     )

@@ -4,31 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from training.corpus.clauses import each, empty_guard, outcome, when_empty
+from training.corpus.clauses import each
 from training.corpus.registry import family
-from training.corpus.types import Names, Rule, Task
-
-ORDERS: dict[str, Callable[[str], tuple[Rule, ...]]] = {
-    "same": lambda axis: (),
-    "sorted": lambda axis: (
-        ("Sort the result in ascending order.", "The result is sorted in ascending order.", "Sort these numbers."),
-    ),
-    "reversed": lambda axis: (
-        (f"Begin with the last {axis}.", "Reverse the result.", f"The result begins with the last {axis}."),
-    ),
-}
-
-
-MATRIX_INPUTS = each(
-    [],
-    [[4]],
-    [[1, 2], [3, 4]],
-    [[5, 0, -5]],
-    [[1], [2], [6]],
-    [[9, 8], [7, 6], [2, 1]],
-    [[0, 0], [0, 4]],
-    [[3, 1, 2], [6, 5, 4]],
-)
+from training.corpus.types import Names, Task
 
 
 @family(
@@ -36,9 +14,8 @@ MATRIX_INPUTS = each(
     "matrix grid rows table",
     axis=("row", "column"),
     what=("sum", "largest", "smallest", "average"),
-    order=("same", "sorted", "reversed"),
 )
-def matrix_sums(n: Names, axis: str, what: str, order: str) -> Task:
+def matrix_sums(n: Names, axis: str, what: str) -> Task:
     f, m = n
     function = {
         "sum": "sum(line)",
@@ -47,8 +24,6 @@ def matrix_sums(n: Names, axis: str, what: str, order: str) -> Task:
         "average": "sum(line) / len(line)",
     }[what]
     source = m if axis == "row" else f"zip(*{m})"
-    values = f"[{function} for line in {source}]"
-    body = {"same": values, "sorted": f"sorted({values[1:-1]})", "reversed": f"{values}[::-1]"}[order]
     named = {
         "sum": "the sum",
         "largest": "the largest number",
@@ -56,14 +31,12 @@ def matrix_sums(n: Names, axis: str, what: str, order: str) -> Task:
         "average": "the average",
     }[what]
 
-    def oracle(rows: list[list[int]]) -> list[float]:
+    def oracle(rows: list[list[int]]) -> list[object]:
         lines = rows if axis == "row" else [[row[i] for row in rows] for i in range(len(rows[0]) if rows else 0)]
-        out: list[float] = []
-        for x in lines:
-            ordered = sorted(x)
-            value = {"sum": sum(x), "largest": ordered[-1], "smallest": ordered[0], "average": sum(x) / len(x)}[what]
-            out.insert(0 if order == "reversed" else len(out), value)
-        return sorted(out) if order == "sorted" else out
+        return [
+            {"sum": sum(x), "largest": sorted(x)[-1], "smallest": sorted(x)[0], "average": sum(x) / len(x)}[what]
+            for x in lines
+        ]
 
     return Task(
         says=(
@@ -74,23 +47,19 @@ def matrix_sums(n: Names, axis: str, what: str, order: str) -> Task:
             f"determine {named} per {axis} of `{m}` and return them as a list",
             f"give {named} of each {axis} in the matrix `{m}`",
         ),
-        rules=ORDERS[order](axis),
-        code=f"def {f}({m}):\n    return {body}",
+        code=f"def {f}({m}):\n    return [{function} for line in {source}]",
         oracle=oracle,
-        inputs=MATRIX_INPUTS,
+        inputs=each(
+            [],
+            [[4]],
+            [[1, 2], [3, 4]],
+            [[5, 0, -5]],
+            [[1], [2], [6]],
+            [[9, 8], [7, 6], [2, 1]],
+            [[0, 0], [0, 4]],
+            [[3, 1, 2], [6, 5, 4]],
+        ),
     )
-
-
-TURN_INPUTS = each(
-    [],
-    [[1]],
-    [[1, 2], [3, 4]],
-    [[1, 2, 3]],
-    [[1], [2]],
-    [[1, 2, 3], [4, 5, 6]],
-    [[7, 8], [9, 10], [11, 12]],
-    [[0, 1], [1, 0], [2, 3]],
-)
 
 
 @family(
@@ -105,11 +74,10 @@ TURN_INPUTS = each(
         "rotated by 180 degrees",
     ),
     rows=("lists", "tuples"),
-    empty=("[]", "None", "ValueError"),
 )
-def turn_matrix(n: Names, how: str, rows: str, empty: str) -> Task:
+def turn_matrix(n: Names, how: str, rows: str) -> Task:
     f, m = n
-    make = rows.removesuffix("s")
+    make = rows[:-1].replace("tuples", "tuple")
     body = {
         "transposed": f"[{make}(row) for row in zip(*{m})]",
         "rotated clockwise": f"[{make}(row) for row in zip(*{m}[::-1])]",
@@ -118,12 +86,9 @@ def turn_matrix(n: Names, how: str, rows: str, empty: str) -> Task:
         "mirrored top to bottom": f"[{make}(row) for row in {m}[::-1]]",
         "rotated by 180 degrees": f"[{make}(row[::-1]) for row in {m}[::-1]]",
     }[how]
-    check = "" if empty == "[]" else empty_guard(m, empty)
 
-    def oracle(grid: list[list[int]]) -> object:
-        if not grid:
-            return outcome(empty)
-        height, width = len(grid), len(grid[0])
+    def oracle(grid: list[list[int]]) -> list[object]:
+        height, width = len(grid), len(grid[0]) if grid else 0
         turned = how in ("transposed", "rotated clockwise", "rotated counterclockwise")
         spot: Callable[[int, int], tuple[int, int]] = {
             "transposed": lambda i, j: (j, i),
@@ -145,11 +110,17 @@ def turn_matrix(n: Names, how: str, rows: str, empty: str) -> Task:
             f"give back the grid `{m}` {how}",
             f"build the rows of `{m}` {how}",
         ),
-        rules=(
-            (f"Its rows are {rows}.", f"The rows of the result are {rows}.", f"Return a list of {rows}."),
-            *(() if empty == "[]" else (when_empty(m, empty),)),
-        ),
-        code=f"def {f}({m}):\n{check}    return {body}",
+        rules=((f"Its rows are {rows}.", f"The rows of the result are {rows}.", f"Return a list of {rows}."),),
+        code=f"def {f}({m}):\n    return {body}",
         oracle=oracle,
-        inputs=TURN_INPUTS,
+        inputs=each(
+            [],
+            [[1]],
+            [[1, 2], [3, 4]],
+            [[1, 2, 3]],
+            [[1], [2]],
+            [[1, 2, 3], [4, 5, 6]],
+            [[7, 8], [9, 10], [11, 12]],
+            [[0, 1], [1, 0], [2, 3]],
+        ),
     )

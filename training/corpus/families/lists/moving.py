@@ -2,32 +2,9 @@
 
 from __future__ import annotations
 
-from collections import deque
-
-from training.corpus.clauses import (
-    empty_guard,
-    guard,
-    outcome,
-    when_empty,
-    when_it_fails,
-    when_negative,
-)
+from training.corpus.clauses import each, empty_guard, outcome, raising, when_empty
 from training.corpus.registry import family
 from training.corpus.types import Names, Task
-
-ROTATE_INPUTS: tuple[tuple[object, ...], ...] = (
-    ([], 1),
-    ([1], 3),
-    ([1, 2, 3], 1),
-    ([1, 2, 3, 4], 2),
-    ([1, 2, 3], 4),
-    ([5, 6], 0),
-    ([1, 2, 3, 4, 5], 2),
-    (["a", "b", "c"], 5),
-    ([9, 8, 7, 6], 3),
-    ([4, 6, 8], -1),
-    ([1, 2, 3, 4, 5], -7),
-)
 
 
 @family(
@@ -36,22 +13,17 @@ ROTATE_INPUTS: tuple[tuple[object, ...], ...] = (
     "k steps places n",
     direction=("left", "right"),
     empty=("[]", "None", "ValueError"),
-    negative=("the other way", "None", "ValueError"),
 )
-def rotate_list(n: Names, direction: str, empty: str, negative: str) -> Task:
+def rotate_list(n: Names, direction: str, empty: str) -> Task:
     f, xs, k = n
-    other_way = negative == "the other way"
-    check = "" if other_way else guard(f"{k} < 0", negative, f"{k} is negative")
     sign = "" if direction == "left" else "-"
 
     def oracle(values: list[int], steps: int) -> object:
         if not values:
             return [] if empty == "[]" else outcome(empty)
-        if steps < 0 and not other_way:
-            return outcome(negative)
-        ring = deque(values)
-        ring.rotate(steps if direction == "right" else -steps)
-        return list(ring)
+        for _ in range(steps):
+            values = [*values[1:], values[0]] if direction == "left" else [values[-1], *values[:-1]]
+        return values
 
     return Task(
         says=(
@@ -62,49 +34,24 @@ def rotate_list(n: Names, direction: str, empty: str, negative: str) -> Task:
             f"shift `{xs}` cyclically to the {direction} by `{k}` and return the result",
             f"turn the list `{xs}` `{k}` times to the {direction}; what falls off comes back on the other side",
         ),
-        rules=(
-            when_empty(xs, empty if empty != "[]" else "an empty list"),
-            (
-                f"A negative `{k}` rotates the other way.",
-                f"If `{k}` is negative, turn in the opposite direction.",
-                f"With a negative `{k}`, go the other way round.",
-            )
-            if other_way
-            else when_negative(k, negative),
-        ),
+        rules=(when_empty(xs, empty if empty != "[]" else "an empty list"),),
         code=(
-            f"def {f}({xs}, {k}):\n{empty_guard(xs, empty)}{check}    i = {sign}{k} % len({xs})\n"
+            f"def {f}({xs}, {k}):\n{empty_guard(xs, empty)}    i = {sign}{k} % len({xs})\n"
             f"    return {xs}[i:] + {xs}[:i]"
         ),
         oracle=oracle,
-        inputs=ROTATE_INPUTS,
+        inputs=(
+            ([], 1),
+            ([1], 3),
+            ([1, 2, 3], 1),
+            ([1, 2, 3, 4], 2),
+            ([1, 2, 3], 4),
+            ([5, 6], 0),
+            ([1, 2, 3, 4, 5], 2),
+            (["a", "b", "c"], 5),
+            ([9, 8, 7, 6], 3),
+        ),
     )
-
-
-REVERSE_PART_INPUTS: tuple[tuple[object, ...], ...] = (
-    ([], 0),
-    ([1], 1),
-    ([1, 2, 3, 4], 2),
-    ([4, 3, 2, 1], 2),
-    ([3, 1, 2], 3),
-    ([9, 7, 8, 6, 5], 3),
-    ([2, 5, 1, 4], 3),
-    ([5, 6], 0),
-    ([8, 1, 9, 2, 7], 4),
-    ([6, 2, 4], 5),
-    ([3, 9], 3),
-)
-
-
-def reverse_part_oracle(side: str, rest: str, order: str, values: list[int], count: int) -> list[int]:
-    spots = range(count) if side == "first" else range(len(values) - count, len(values))
-    part = [(i, x) for i, x in enumerate(values) if i in spots]
-    part.sort(key=lambda pair: pair[1] if order == "sorted" else -pair[0])
-    changed = [x for _, x in part]
-    if rest == "drop":
-        return changed
-    others = [x for i, x in enumerate(values) if i not in spots]
-    return changed + others if side == "first" else others + changed
 
 
 @family(
@@ -114,12 +61,9 @@ def reverse_part_oracle(side: str, rest: str, order: str, values: list[int], cou
     side=("first", "last"),
     rest=("keep", "drop"),
     order=("reversed", "sorted"),
-    short=("all", "None", "ValueError"),
 )
-def reverse_part(n: Names, side: str, rest: str, order: str, short: str) -> Task:
+def reverse_part(n: Names, side: str, rest: str, order: str) -> Task:
     f, xs, k = n
-    too_large = f"{k} > len({xs})"
-    check = f"    {k} = min({k}, len({xs}))\n" if short == "all" else guard(too_large, short, f"{k} is too large")
     part = f"{xs}[:{k}]" if side == "first" else f"{xs}[len({xs}) - {k}:]"
     other = f"{xs}[{k}:]" if side == "first" else f"{xs}[:len({xs}) - {k}]"
     changed = f"{part}[::-1]" if order == "reversed" else f"sorted({part})"
@@ -127,10 +71,12 @@ def reverse_part(n: Names, side: str, rest: str, order: str, short: str) -> Task
     ending = "followed by the rest" if side == "first" else "after the rest"
     whole = f", {ending}" if rest == "keep" else " and nothing else"
 
-    def oracle(values: list[int], count: int) -> object:
-        if count not in range(len(values) + 1) and short != "all":
-            return outcome(short)
-        return reverse_part_oracle(side, rest, order, values, count)
+    def oracle(values: list[int], count: int) -> list[int]:
+        cut = count if side == "first" else len(values) - count
+        a, b = values[:cut], values[cut:]
+        part, other = (a, b) if side == "first" else (b, a)
+        part = list(reversed(part)) if order == "reversed" else sorted(part)
+        return part if rest == "drop" else part + other if side == "first" else other + part
 
     return Task(
         says=(
@@ -143,16 +89,95 @@ def reverse_part(n: Names, side: str, rest: str, order: str, short: str) -> Task
         ),
         rules=(
             (
-                f"If there are fewer than `{k}` elements, take all of them.",
-                f"If `{xs}` has fewer than `{k}` elements, this means all of them.",
-                f"A `{k}` greater than the length means all elements.",
-            )
-            if short == "all"
-            else when_it_fails(f"`{k}` is greater than the length of `{xs}`", short),
+                f"`{k}` is at most the length of `{xs}`.",
+                f"There are at least `{k}` elements.",
+                f"You may assume that `{xs}` has `{k}` elements or more.",
+            ),
         ),
-        code=f"def {f}({xs}, {k}):\n{check}    return {body}",
+        code=f"def {f}({xs}, {k}):\n    return {body}",
         oracle=oracle,
-        inputs=REVERSE_PART_INPUTS,
+        inputs=(
+            ([], 0),
+            ([1], 1),
+            ([1, 2, 3, 4], 2),
+            ([4, 3, 2, 1], 2),
+            ([3, 1, 2], 3),
+            ([9, 7, 8, 6, 5], 3),
+            ([2, 5, 1, 4], 3),
+            ([5, 6], 0),
+            ([8, 1, 9, 2, 7], 4),
+        ),
+    )
+
+
+SWAP_ENDS_INPUTS = each(
+    [],
+    [1],
+    [1, 2, 3, 4],
+    [5, 6],
+    ["a", "b", "c"],
+    [0, 9, 8, 7, 6],
+    [True, False],
+    [3, 3, 4],
+    ["x", "y", "z", "w"],
+)
+
+
+@family(
+    "swap_ends exchange swap_two switch_places",
+    "items values xs elements",
+    places=("first and last", "first and second", "second and last", "last two"),
+    short=("same", "None", "ValueError"),
+)
+def swap_ends(n: Names, places: str, short: str) -> Task:
+    f, xs = n
+    i, j = {"first and last": (0, -1), "first and second": (0, 1), "second and last": (1, -1), "last two": (-2, -1)}[
+        places
+    ]
+    named = f"the {places} elements"
+    stop = f"{xs}[:]" if short == "same" else short
+
+    def oracle(values: list[object]) -> object:
+        if len(values) < 2:
+            return values if short == "same" else outcome(short)
+        order = list(range(len(values)))
+        order[i], order[j] = order[j], order[i]
+        return [values[spot] for spot in order]
+
+    return Task(
+        says=(
+            f"return a new list like `{xs}` with {named} swapped",
+            f"swap {named} of `{xs}` and return the new list",
+            f"exchange {named} in a copy of `{xs}` and return it",
+            f"return the elements of `{xs}`, but with {named} in each other's place",
+            f"copy `{xs}`, let {named} change places and return the copy",
+            f"build a list from `{xs}` where {named} are exchanged",
+        ),
+        rules=(
+            (
+                f"If `{xs}` has fewer than two elements, return a copy of it.",
+                "Fewer than two elements stay as they are.",
+                "With fewer than two elements, nothing is swapped.",
+            )
+            if short == "same"
+            else raising(f"`{xs}` has fewer than two elements", short)
+            if short == "ValueError"
+            else (
+                f"If `{xs}` has fewer than two elements, return None.",
+                "Return None if there are fewer than two elements.",
+                "With fewer than two elements, the result is None.",
+            ),
+        ),
+        code=f"""
+def {f}({xs}):
+    if len({xs}) < 2:
+        {'raise ValueError("too few elements")' if short == "ValueError" else f"return {stop}"}
+    out = {xs}[:]
+    out[{i}], out[{j}] = out[{j}], out[{i}]
+    return out
+""",
+        oracle=oracle,
+        inputs=SWAP_ENDS_INPUTS,
     )
 
 
@@ -176,9 +201,8 @@ MOVE_ITEM_INPUTS: tuple[tuple[object, ...], ...] = (
     "value target item x",
     to=("front", "end"),
     which=("all", "first", "last"),
-    missing=("same", "None", "ValueError"),
 )
-def move_item(n: Names, to: str, which: str, missing: str) -> Task:
+def move_item(n: Names, to: str, which: str) -> Task:
     f, xs, v = n
     named = {"all": f"all elements equal to `{v}`", "first": f"the first `{v}`", "last": f"the last `{v}`"}[which]
     if which == "all":
@@ -189,17 +213,13 @@ def move_item(n: Names, to: str, which: str, missing: str) -> Task:
     else:
         index = f"{xs}.index({v})" if which == "first" else f"len({xs}) - 1 - {xs}[::-1].index({v})"
         body = (
-            f"    i = {index}\n    rest = {xs}[:i] + {xs}[i + 1:]\n"
+            f"    if {v} not in {xs}:\n        return {xs}[:]\n    i = {index}\n    rest = {xs}[:i] + {xs}[i + 1:]\n"
             f"    return {f'[{v}] + rest' if to == 'front' else f'rest + [{v}]'}"
         )
 
-    check = guard(f"{v} not in {xs}", f"{xs}[:]" if missing == "same" else missing, f"{v} is missing")
-
-    def oracle(values: list[object], value: object) -> object:
+    def oracle(values: list[object], value: object) -> list[object]:
         spots = [i for i, x in enumerate(values) if x == value]
-        if not spots and missing != "same":
-            return outcome(missing)
-        spots = {"all": spots, "first": spots[:1], "last": spots[-1:]}[which]
+        spots = spots if which == "all" else spots[:1] if which == "first" else spots[-1:]
         rest = [x for i, x in enumerate(values) if i not in spots]
         return [value] * len(spots) + rest if to == "front" else rest + [value] * len(spots)
 
@@ -217,11 +237,9 @@ def move_item(n: Names, to: str, which: str, missing: str) -> Task:
                 f"If `{v}` does not occur, return the same elements.",
                 f"A `{v}` that is not in `{xs}` changes nothing.",
                 "Nothing changes if it is not there.",
-            )
-            if missing == "same"
-            else when_it_fails(f"`{v}` is not in `{xs}`", missing),
+            ),
         ),
-        code=f"def {f}({xs}, {v}):\n{check}{body}",
+        code=f"def {f}({xs}, {v}):\n{body}",
         oracle=oracle,
         inputs=MOVE_ITEM_INPUTS,
     )

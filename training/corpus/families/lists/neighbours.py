@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from functools import partial
 
-from training.corpus.clauses import each, empty_guard, guard, outcome, raising, when_empty, when_it_fails
+from training.corpus.clauses import each, guard, outcome, raising
 from training.corpus.conditions import CONDITIONS
 from training.corpus.registry import family
 from training.corpus.types import Names, Task
@@ -83,9 +83,9 @@ WINDOWS_INPUTS: tuple[tuple[object, ...], ...] = (
 )
 
 
-def windows_oracle(give: str, step: str, small: str, values: list[int], size: int) -> object:
+def windows_oracle(give: str, step: str, values: list[int], size: int) -> object:
     if size < 1:
-        return outcome(small)
+        return outcome("ValueError")
     parts = [
         values[i : i + size] for i in range(len(values)) if i + size <= len(values) and (step == "1" or i % size == 0)
     ]
@@ -107,9 +107,8 @@ def windows_oracle(give: str, step: str, small: str, values: list[int], size: in
     "size k width n",
     give=("lists", "sums", "largest", "smallest", "averages"),
     step=("1", "size"),
-    small=("[]", "None", "ValueError"),
 )
-def windows(n: Names, give: str, step: str, small: str) -> Task:
+def windows(n: Names, give: str, step: str) -> Task:
     f, xs, k = n
     part = f"{xs}[i:i + {k}]"
     value = {
@@ -142,13 +141,13 @@ def windows(n: Names, give: str, step: str, small: str) -> Task:
             f"build a list with {what} {runs}, of `{xs}`",
             f"determine {what} {runs}, in `{xs}` and return them as a list",
         ),
-        rules=(when_it_fails(f"`{k}` is less than 1", small if small != "[]" else "an empty list"),),
+        rules=(raising(f"`{k}` is less than 1", "ValueError"),),
         code=(
             f"def {f}({xs}, {k}):\n"
-            f"{guard(f'{k} < 1', small, f'{k} is less than 1')}    return [{value} for i in range(0, len({xs}) "
+            f"{guard(f'{k} < 1', 'ValueError', f'{k} is less than 1')}    return [{value} for i in range(0, len({xs}) "
             f"- {k} + 1{every})]"
         ),
-        oracle=partial(windows_oracle, give, step, small),
+        oracle=partial(windows_oracle, give, step),
         inputs=WINDOWS_INPUTS,
     )
 
@@ -165,16 +164,9 @@ LONGEST_RUN_INPUTS = each(
     [0, 0, -3, -4],
     [10, 8, 8, 9, 11, 12],
 )
-LONGEST_RUN_TIES = (
-    "If there are several, return the first.",
-    "Return the first of several.",
-    "On a tie, the first run wins.",
-)
 
 
-def longest_run_oracle(kind: str, give: str, empty: str, values: list[int]) -> object:
-    if not values and empty != "nothing":
-        return outcome(empty)
+def longest_run_oracle(kind: str, give: str, values: list[int]) -> object:
     best: list[int] = []
     for i in range(len(values)):
         for j in range(i + 1, len(values) + 1):
@@ -219,12 +211,9 @@ def longest_run_says(xs: str, kind: str, give: str) -> tuple[str, ...]:
     "numbers values xs nums",
     kind=("equal", "increasing", "decreasing", "even", "positive"),
     give=("length", "list"),
-    empty=("nothing", "None", "ValueError"),
 )
-def longest_run(n: Names, kind: str, give: str, empty: str) -> Task:
+def longest_run(n: Names, kind: str, give: str) -> Task:
     f, xs = n
-    nothing = "0" if give == "length" else "an empty list"
-    check = "" if empty == "nothing" else empty_guard(xs, empty)
     pairwise = {"equal": "run[-1] == x", "increasing": "run[-1] < x", "decreasing": "run[-1] > x"}
     if kind in pairwise:
         loop = (
@@ -236,18 +225,27 @@ def longest_run(n: Names, kind: str, give: str, empty: str) -> Task:
     return Task(
         says=longest_run_says(xs, kind, give),
         rules=(
-            when_empty(xs, nothing if empty == "nothing" else empty),
-            *([LONGEST_RUN_TIES] if give == "list" else []),
+            (
+                "An empty list has no run: the length is 0.",
+                "For an empty list return 0.",
+                "Return 0 if the list is empty.",
+            )
+            if give == "length"
+            else (
+                "If there are several, return the first.",
+                "Return the first of several.",
+                "On a tie, the first run wins.",
+            ),
         ),
         code=f"""
 def {f}({xs}):
-{check}    run = []
+    run = []
     best = []
     for x in {xs}:
 {loop}        if len(run) > len(best):
             best = run[:]
     return {result}
 """,
-        oracle=partial(longest_run_oracle, kind, give, empty),
+        oracle=partial(longest_run_oracle, kind, give),
         inputs=LONGEST_RUN_INPUTS,
     )

@@ -2,77 +2,50 @@
 
 from __future__ import annotations
 
-import math
-
-from training.corpus.clauses import each, guard, ignoring_case, lower, outcome, when_it_fails
+from training.corpus.clauses import each, guard, outcome, when_it_fails
 from training.corpus.conditions import COMPARED
 from training.corpus.registry import family
 from training.corpus.types import Names, Task
 
-TEXT_SPOTS: tuple[tuple[object, ...], ...] = (
-    ([], "a"),
-    (["a"], "a"),
-    (["a", "b", "a"], "a"),
-    (["a", "b", "B", "c"], "b"),
-    (["c", "d"], "e"),
-    (["x", "X", "x"], "X"),
-    (["No", "yes", "no", "yes", "NO"], "no"),
-    (["p", "q", "p", "q", "p"], "q"),
-    (["ok"], "OK"),
-    (["t", "u", "T"], "t"),
-    (["V", "w", "v", "v", "V"], "v"),
-)
-
-
-def counting_from(base: int) -> tuple[str, ...]:
-    """Which position the first element has."""
-    return (f"Counting starts at {base}.", f"The first element has position {base}.", f"Positions count from {base}.")
-
-
-def spots_of(values: list[str], value: str, ignore_case: bool) -> list[int]:
-    """For oracles: the indices at which a text is found."""
-    wanted = {value.upper(), value.lower()} if ignore_case else {value}
-    return [i for i in range(len(values)) if values[i] in wanted or (ignore_case and values[i].upper() in wanted)]
-
 
 @family(
     "find_index index_of position locate",
-    "words strings texts names",
-    "value target item word",
+    "items values xs elements",
+    "value target item x",
     side=("first", "last"),
-    base=(0, 1),
-    ignore_case=(False, True),
     missing=("-1", "None", "ValueError"),
 )
-def find_index(n: Names, side: str, base: int, ignore_case: bool, missing: str) -> Task:
+def find_index(n: Names, side: str, missing: str) -> Task:
     f, xs, v = n
-    low = lower(ignore_case)
-    source = f"range(len({xs}))" if side == "first" else f"reversed(range(len({xs})))"
-    end = f'raise {missing}("{v} is missing")' if missing.endswith("Error") else f"return {missing}"
+    result = f"{xs}.index({v})" if side == "first" else f"len({xs}) - 1 - {xs}[::-1].index({v})"
 
-    def oracle(values: list[str], value: str) -> object:
-        spots = spots_of(values, value, ignore_case)
-        return outcome(missing) if not spots else spots[0 if side == "first" else -1] + base
+    def oracle(values: list[object], value: object) -> object:
+        spots = [i for i, x in enumerate(values) if x == value]
+        return outcome(missing) if not spots else spots[0 if side == "first" else -1]
 
     return Task(
         says=(
-            f"return the position of the {side} `{v}` in the list of strings `{xs}`",
-            f"find the {side} position of `{v}` among the strings `{xs}`",
-            f"return the position at which the string `{v}` occurs {side} in `{xs}`",
-            f"search the strings `{xs}` for `{v}` and return its {side} position",
-            f"tell at which position of `{xs}` the {side} string `{v}` is",
-            f"determine the position of the {side} occurrence of `{v}` in the strings `{xs}`",
+            f"return the index of the {side} `{v}` in `{xs}`",
+            f"find the {side} position of `{v}` in `{xs}`",
+            f"return the position at which `{v}` occurs {side} in `{xs}`",
+            f"search `{xs}` for `{v}` and return its {side} index",
+            f"tell at which index of `{xs}` the {side} `{v}` is",
+            f"determine the index of the {side} occurrence of `{v}` in the list `{xs}`",
         ),
-        rules=(counting_from(base), ignoring_case(ignore_case), when_it_fails(f"`{v}` is not in `{xs}`", missing)),
-        code=f"""
-def {f}({xs}, {v}):
-    for i in {source}:
-        if {xs}[i]{low} == {v}{low}:
-            return {"i + 1" if base else "i"}
-    {end}
-""",
+        rules=(when_it_fails(f"`{v}` is not in `{xs}`", missing),),
+        code=f"def {f}({xs}, {v}):\n{guard(f'{v} not in {xs}', missing, f'{v} is missing')}    return {result}",
         oracle=oracle,
-        inputs=TEXT_SPOTS,
+        inputs=(
+            ([], 1),
+            ([1], 1),
+            ([1, 2, 1], 1),
+            (["a", "b", "b", "c"], "b"),
+            ([3, 4], 5),
+            ([7, 7, 7], 7),
+            ([0, 1, 0, 1, 0], 1),
+            (["x", "y"], "z"),
+            ([9, 8, 9], 9),
+        ),
     )
 
 
@@ -126,45 +99,54 @@ def find_first(n: Names, op: str, limit: int, side: str, missing: str) -> Task:
 
 @family(
     "indices_of all_positions find_all positions",
-    "words strings texts names",
-    "value target item word",
+    "items values xs elements",
+    "value target item x",
     base=(0, 1),
     order=("ascending", "descending"),
-    ignore_case=(False, True),
     empty=("[]", "None", "ValueError"),
 )
-def indices_of(n: Names, base: int, order: str, ignore_case: bool, empty: str) -> Task:
+def indices_of(n: Names, base: int, order: str, empty: str) -> Task:
     f, xs, v = n
-    low = lower(ignore_case)
+    number = "i + 1" if base else "i"
+    found = (
+        f"[{number} for i, x in enumerate({xs}) if x == {v}]"
+        if v != "x"
+        else f"[{number} for i, y in enumerate({xs}) if y == x]"
+    )
     tail = "[::-1]" if order == "descending" else ""
     check = "" if empty == "[]" else guard("not found", empty, f"{v} is missing")
 
-    def oracle(values: list[str], value: str) -> object:
-        spots = [i + base for i in spots_of(values, value, ignore_case)]
-        return sorted(spots, reverse=order == "descending") if spots else outcome(empty)
+    def oracle(values: list[object], value: object) -> object:
+        spots = [i + base for i in range(len(values)) if values[i] == value]
+        return (outcome(empty) if empty != "[]" else []) if not spots else sorted(spots, reverse=order == "descending")
 
     return Task(
         says=(
-            f"return all positions of `{v}` in the list of strings `{xs}`",
-            f"find every position of `{v}` among the strings `{xs}`",
-            f"return a list of the positions at which the string `{v}` occurs in `{xs}`",
-            f"search the strings `{xs}` for `{v}` and return all of its positions",
-            f"tell at which positions of `{xs}` there is the string `{v}`",
-            f"list each position of `{xs}` where the string equals `{v}`",
+            f"return all indices of `{v}` in `{xs}`",
+            f"find every position of `{v}` in `{xs}`",
+            f"return a list of the positions at which `{v}` occurs in `{xs}`",
+            f"search `{xs}` for `{v}` and return all of its indices",
+            f"tell at which positions of `{xs}` there is a `{v}`",
+            f"list each index of `{xs}` where the element equals `{v}`",
         ),
         rules=(
-            counting_from(base),
+            (f"Counting starts at {base}.", f"The first element has position {base}.", f"Positions count from {base}."),
             (f"The order is {order}.", f"Return them in {order} order.", f"Sort them in {order} order."),
-            ignoring_case(ignore_case),
             when_it_fails(f"`{v}` does not occur", empty if empty != "[]" else "an empty list"),
         ),
-        code=f"""
-def {f}({xs}, {v}):
-    found = [{"i + 1" if base else "i"} for i, x in enumerate({xs}) if x{low} == {v}{low}]
-{check}    return found{tail}
-""",
+        code=f"def {f}({xs}, {v}):\n    found = {found}\n{check}    return found{tail}",
         oracle=oracle,
-        inputs=TEXT_SPOTS,
+        inputs=(
+            ([], 1),
+            ([1], 1),
+            ([1, 2, 1], 1),
+            (["a", "b", "b", "c"], "b"),
+            ([3, 4], 5),
+            ([7, 7, 7], 7),
+            ([0, 1, 0, 1, 0], 1),
+            (["x", "y"], "z"),
+            ([9, 8, 9], 9),
+        ),
     )
 
 
@@ -184,14 +166,7 @@ TWO_SUM_INPUTS: tuple[tuple[object, ...], ...] = (
     ([6, 3, 3], 6),
     ([10, 3, 1], 7),
     ([2, 6, 4], 4),
-    ([2, 3, 4, 6, 1], 12),
-    ([5, 4, 2, 2], 8),
 )
-
-
-def combined(op: str, a: int, b: int) -> int:
-    """For the oracle: two numbers made into one."""
-    return {"sum": sum((a, b)), "difference": max(a, b) - min(a, b), "product": math.prod((a, b))}[op]
 
 
 @family(
@@ -200,19 +175,28 @@ def combined(op: str, a: int, b: int) -> int:
     "target total goal k",
     give=("indices", "values"),
     missing=("None", "[]", "ValueError"),
-    op=("sum", "difference", "product"),
+    op=("sum", "difference"),
 )
 def two_sum(n: Names, give: str, missing: str, op: str) -> Task:
     f, xs, t = n
     result = "[i, j]" if give == "indices" else f"[{xs}[i], {xs}[j]]"
-    test = {"sum": f"{xs}[i] + {xs}[j]", "difference": f"abs({xs}[i] - {xs}[j])", "product": f"{xs}[i] * {xs}[j]"}[op]
+    test = f"{xs}[i] + {xs}[j]" if op == "sum" else f"abs({xs}[i] - {xs}[j])"
     end = f'    raise {missing}("no pair")' if missing.endswith("Error") else f"    return {missing}"
     what = {"indices": "the indices of the first two numbers", "values": "the first two numbers"}[give]
-    with_sum = f"whose {'absolute difference' if op == 'difference' else op} is `{t}`"
+    with_sum = {"sum": f"whose sum is `{t}`", "difference": f"whose absolute difference is `{t}`"}[op]
 
     def oracle(values: list[int], target: int) -> object:
         pairs = [(i, j) for i in range(len(values)) for j in range(i + 1, len(values))]
-        good = [(i, j) for i, j in pairs if combined(op, values[i], values[j]) == target]
+        good = [
+            p
+            for p in pairs
+            if (
+                values[p[0]] + values[p[1]]
+                if op == "sum"
+                else max(values[p[0]] - values[p[1]], values[p[1]] - values[p[0]])
+            )
+            == target
+        ]
         if not good:
             return outcome(missing)
         return list(good[0]) if give == "indices" else [values[i] for i in good[0]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from training.corpus.clauses import each, empty_guard, guard, outcome, raising, when_empty, when_negative
+from training.corpus.clauses import each, empty_guard, outcome, raising, when_empty
 from training.corpus.registry import family
 from training.corpus.types import Names, Task
 
@@ -77,13 +77,9 @@ def sort_items(n: Names, key: str, reverse: bool, give: str) -> Task:
     "numbers values xs nums",
     key=("absolute value", "last digit", "digit sum", "distance from 10", "distance from 5"),
     reverse=(False, True),
-    skip=("nothing", "zeros", "negative numbers"),
 )
-def sort_numbers(n: Names, key: str, reverse: bool, skip: str) -> Task:
+def sort_numbers(n: Names, key: str, reverse: bool) -> Task:
     f, xs = n
-    test = {"nothing": "", "negative numbers": "x >= 0", "zeros": "x != 0"}[skip]
-    source = f"[x for x in {xs} if {test}]" if test else xs
-    gone = {"nothing": (), "zeros": (0,), "negative numbers": range(-100, 0)}[skip]
     body = {
         "absolute value": "abs",
         "last digit": "lambda x: abs(x) % 10",
@@ -108,9 +104,8 @@ def sort_numbers(n: Names, key: str, reverse: bool, skip: str) -> Task:
             f"arrange the numbers of `{xs}` so that their {key} is {order}",
             f"put `{xs}` into {order} order, comparing the numbers by {key}",
         ),
-        rules=((f"Leave out {skip}.", f"Drop {skip}.", f"Skip {skip}."),) if test else (),
-        code=f"def {f}({xs}):\n    return sorted({source}, key={body}{', reverse=True' if reverse else ''})",
-        oracle=lambda values: sorted((x for x in values if x not in gone), key=keys[key], reverse=reverse),
+        code=f"def {f}({xs}):\n    return sorted({xs}, key={body}{', reverse=True' if reverse else ''})",
+        oracle=lambda values: sorted(values, key=keys[key], reverse=reverse),
         inputs=each(
             [],
             [4],
@@ -121,14 +116,11 @@ def sort_numbers(n: Names, key: str, reverse: bool, skip: str) -> Task:
             [11, 20, 3],
             [5, -5, 99, 100],
             [8, 7, 13, -2],
-            [6, 0, -12, 3, 0],
         ),
     )
 
 
-def insert_sorted_oracle(order: str, twice: str, negative: str, values: list[int], value: int) -> object:
-    if negative != "allowed" and value in range(-100, 0):
-        return outcome(negative)
+def insert_sorted_oracle(order: str, twice: str, values: list[int], value: int) -> object:
     if twice != "yes" and value in values:
         return values if twice == "no" else outcome(twice)
     before = [x for x in values if (x <= value if order == "ascending" else x >= value)]
@@ -152,13 +144,15 @@ def insert_sorted_says(xs: str, v: str, order: str) -> tuple[str, ...]:
     "value item target x",
     order=("ascending", "descending"),
     twice=("yes", "no", "ValueError"),
-    negative=("allowed", "None", "ValueError"),
 )
-def insert_sorted(n: Names, order: str, twice: str, negative: str) -> Task:
+def insert_sorted(n: Names, order: str, twice: str) -> Task:
     f, xs, v = n
-    check = guard(f"{v} < 0", negative, f"{v} is negative") if negative != "allowed" else ""
-    if twice != "yes":
-        check += guard(f"{v} in {xs}", twice if twice == "ValueError" else f"{xs}[:]", f"{v} exists")
+    check = (
+        ""
+        if twice == "yes"
+        else f"    if {v} in {xs}:\n        "
+        + ('raise ValueError("value exists")\n' if twice == "ValueError" else f"return {xs}[:]\n")
+    )
     return Task(
         says=insert_sorted_says(xs, v, order),
         rules=(
@@ -175,15 +169,12 @@ def insert_sorted(n: Names, order: str, twice: str, negative: str) -> Task:
                 ),
                 "ValueError": raising(f"`{v}` is already in `{xs}`", "ValueError"),
             }[twice],
-            when_negative(v, negative)
-            if negative != "allowed"
-            else (f"`{v}` may be negative.", "Negative numbers are allowed.", "Negative numbers are fine."),
         ),
         code=(
             f"def {f}({xs}, {v}):\n"
             f"{check}    return sorted({xs} + [{v}]{', reverse=True' if order == 'descending' else ''})"
         ),
-        oracle=partial(insert_sorted_oracle, order, twice, negative),
+        oracle=partial(insert_sorted_oracle, order, twice),
         inputs=(
             ([], 1),
             ([2], 2),
@@ -197,24 +188,10 @@ def insert_sorted(n: Names, order: str, twice: str, negative: str) -> Task:
                     ([7], 6),
                     ([2, 2, 6], 2),
                     ([10, 20, 30], 25),
-                    ([3, 9], -2),
                 )
             ),
         ),
     )
-
-
-MERGE_SORTED_INPUTS: tuple[tuple[object, ...], ...] = (
-    ([], []),
-    ([1], [1]),
-    ([1, 3], [2, 4]),
-    ([0, 5], [-1, 5]),
-    ([], [2, -2, 0]),
-    ([7, 7], [3, 0]),
-    ([-4, 0, 4], [-4, 1]),
-    ([9], [8, 9, 10]),
-    ([-5, 0, 0, 6, 6], [-5, 2, 8]),
-)
 
 
 @family(
@@ -224,14 +201,12 @@ MERGE_SORTED_INPUTS: tuple[tuple[object, ...], ...] = (
     order=("ascending", "descending"),
     unique=(True, False),
     drop=("nothing", "negative numbers", "zeros"),
-    give=("all", "first 3", "last 3"),
 )
-def merge_sorted(n: Names, order: str, unique: bool, drop: str, give: str) -> Task:
+def merge_sorted(n: Names, order: str, unique: bool, drop: str) -> Task:
     f, a, b = n
     test = {"nothing": "", "negative numbers": "x >= 0", "zeros": "x != 0"}[drop]
     source = f"[x for x in {a} + {b} if {test}]" if test else f"{a} + {b}"
     source = f"set({source})" if unique else source
-    cut = {"all": "", "first 3": "[:3]", "last 3": "[-3:]"}[give]
     rules = [
         (f"The order is {order}.", f"Sort in {order} order.", f"Return it in {order} order."),
         ("Each number appears once.", "Remove duplicates.", "No number may appear twice.")
@@ -240,16 +215,17 @@ def merge_sorted(n: Names, order: str, unique: bool, drop: str, give: str) -> Ta
     ]
     if test:
         rules.append((f"Leave out {drop}.", f"Drop {drop}.", f"Skip {drop}."))
-    if cut:
-        rules.append((f"Return only the {give}.", f"Keep only the {give} of them.", f"Give just the {give} of these."))
 
     def oracle(x: list[int], y: list[int]) -> list[int]:
-        gone = {"nothing": (), "zeros": (0,), "negative numbers": range(-100, 0)}[drop]
         out: list[int] = []
         for value in sorted([*x, *y], reverse=order == "descending"):
-            if value not in (*gone, *(out if unique else ())):
+            if (
+                not (unique and value in out)
+                and not (drop == "zeros" and value == 0)
+                and not (drop == "negative numbers" and value < 0)
+            ):
                 out.append(value)
-        return {"all": out, "first 3": out[0:3], "last 3": out[max(0, len(out) - 3) :]}[give]
+        return out
 
     return Task(
         says=(
@@ -261,7 +237,16 @@ def merge_sorted(n: Names, order: str, unique: bool, drop: str, give: str) -> Ta
             f"build one sorted list from the elements of `{a}` and `{b}`",
         ),
         rules=tuple(rules),
-        code=f"def {f}({a}, {b}):\n    return sorted({source}{', reverse=True' if order == 'descending' else ''}){cut}",
+        code=f"def {f}({a}, {b}):\n    return sorted({source}{', reverse=True' if order == 'descending' else ''})",
         oracle=oracle,
-        inputs=MERGE_SORTED_INPUTS,
+        inputs=(
+            ([], []),
+            ([1], [1]),
+            ([1, 3], [2, 4]),
+            ([0, 5], [-1, 5]),
+            ([], [2, -2, 0]),
+            ([7, 7], [3, 0]),
+            ([-4, 0, 4], [-4, 1]),
+            ([9], [8, 9, 10]),
+        ),
     )

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 
-from training.corpus.clauses import guard, keeping_order, outcome, when_it_fails
+from training.corpus.clauses import guard, outcome, raising
 from training.corpus.conditions import CONDITIONS, NUMBERS
 from training.corpus.registry import family
-from training.corpus.types import Names, Rule, Task
+from training.corpus.types import Names, Task
 
 CHUNK_INPUTS: tuple[tuple[object, ...], ...] = (
     ([], 2),
@@ -23,19 +22,19 @@ CHUNK_INPUTS: tuple[tuple[object, ...], ...] = (
 )
 
 
-def chunk_oracle(rest: str, invalid: str, turn: bool, values: list[int], size: int) -> object:
+def chunk_oracle(rest: str, invalid: str, filler: str, values: list[int], size: int) -> object:
     if size < 1:
-        return outcome(invalid)
+        return [] if invalid == "[]" else outcome(invalid)
     out: list[list[int | None]] = []
     for i, x in enumerate(values):
         if i % size == 0:
             out.append([])
         out[-1].append(x)
     if rest == "drop":
-        out = [part for part in out if len(part) == size]
-    elif rest != "keep" and out:
-        out[-1] += [0 if rest == "pad with 0" else None] * (size - len(out[-1]))
-    return list(reversed(out)) if turn else out
+        return [part for part in out if len(part) == size]
+    if rest != "keep" and out:
+        out[-1] += [outcome(filler)] * (size - len(out[-1]))  # type: ignore[list-item] # None or 0
+    return out
 
 
 def chunk_says(xs: str, k: str) -> tuple[str, ...]:
@@ -49,62 +48,59 @@ def chunk_says(xs: str, k: str) -> tuple[str, ...]:
     )
 
 
-def chunk_rules(k: str, rest: str, invalid: str, turn: bool) -> tuple[Rule, ...]:
-    filler = rest.removeprefix("pad with ")
-    return (
-        {
-            "keep": (
-                "The last one may be shorter.",
-                "Keep a shorter last piece.",
-                "If elements are left, they form a shorter last piece.",
-            ),
-            "drop": (
-                "Drop a last piece that is too short.",
-                "Leave out an incomplete last piece.",
-                "Elements that do not fill a piece are dropped.",
-            ),
-        }.get(
-            rest,
-            (
-                f"Fill up the last one with {filler}.",
-                f"If the last piece is too short, pad it with {filler}.",
-                f"An incomplete last piece is filled with {filler}.",
-            ),
-        ),
-        when_it_fails(f"`{k}` is less than 1", invalid),
-        (
-            "Then reverse the list of pieces.",
-            "Finally, reverse the order of the pieces.",
-            "The last piece comes first, then the one before it.",
-        )
-        if turn
-        else keeping_order(),
-    )
-
-
 @family(
     "chunk split_into chunks batches",
     "items values xs elements",
     "size n k length",
     rest=("keep", "drop", "pad with None", "pad with 0"),
-    invalid=("ValueError", "[]", "None"),
-    turn=(False, True),
+    invalid=("ValueError", "[]"),
 )
-def chunk(n: Names, rest: str, invalid: str, turn: bool) -> Task:
+def chunk(n: Names, rest: str, invalid: str) -> Task:
     f, xs, k = n
-    end = f"len({xs}) - {k} + 1" if rest == "drop" else f"len({xs})"
-    pieces, fill = f"[{xs}[i:i + {k}] for i in range(0, {end}, {k})]", ""
-    if rest.startswith("pad"):
-        filler = rest.removeprefix("pad with ")
-        fill = f"    out = {pieces}\n    if out:\n        out[-1] = out[-1] + [{filler}] * ({k} - len(out[-1]))\n"
+    slices = f"[{xs}[i:i + {k}] for i in range(0, len({xs}), {k})]"
+    filler = rest.removeprefix("pad with ")
+    body = {
+        "keep": f"    return {slices}",
+        "drop": f"    return [{xs}[i:i + {k}] for i in range(0, len({xs}) - {k} + 1, {k})]",
+    }.get(
+        rest,
+        (
+            f"    out = {slices}\n    if out:\n        out[-1] = out[-1] + [{filler}] * ({k} - len(out[-1]))\n"
+            "    return out"
+        ),
+    )
     return Task(
         says=chunk_says(xs, k),
-        rules=chunk_rules(k, rest, invalid, turn),
-        code=(
-            f"def {f}({xs}, {k}):\n{guard(f'{k} < 1', invalid, f'{k} is less than 1')}{fill}"
-            f"    return {'out' if fill else pieces}{'[::-1]' if turn else ''}"
+        rules=(
+            {
+                "keep": (
+                    "The last one may be shorter.",
+                    "Keep a shorter last piece.",
+                    "If elements are left, they form a shorter last piece.",
+                ),
+                "drop": (
+                    "Drop a last piece that is too short.",
+                    "Leave out an incomplete last piece.",
+                    "Elements that do not fill a piece are dropped.",
+                ),
+            }.get(
+                rest,
+                (
+                    f"Fill up the last one with {filler}.",
+                    f"If the last piece is too short, pad it with {filler}.",
+                    f"An incomplete last piece is filled with {filler}.",
+                ),
+            ),
+            raising(f"`{k}` is less than 1", invalid)
+            if invalid == "ValueError"
+            else (
+                f"If `{k}` is less than 1, return an empty list.",
+                f"Return an empty list if `{k}` is less than 1.",
+                f"A `{k}` below 1 gives an empty list.",
+            ),
         ),
-        oracle=partial(chunk_oracle, rest, invalid, turn),
+        code=f"def {f}({xs}, {k}):\n{guard(f'{k} < 1', invalid, 'size is less than 1')}{body}",
+        oracle=partial(chunk_oracle, rest, invalid, filler),
         inputs=CHUNK_INPUTS,
     )
 
@@ -112,103 +108,81 @@ def chunk(n: Names, rest: str, invalid: str, turn: bool) -> Task:
 SPLIT_LIST_INPUTS: tuple[tuple[object, ...], ...] = (
     ([], 0),
     ([0], 0),
-    ([1, 0, 2, 3], 0),
+    ([1, 0, 2], 0),
     ([1, 2], 0),
-    ([5, 3, 8, 3], 3),
-    ([0, 0, 5, 1], 0),
+    (["a", "-", "b", "-"], "-"),
+    ([0, 0, 5], 0),
     ([9, 8, 7], 8),
-    ([6, 6, 2, -1, 6, 6], 6),
-    ([3, 4, 3, 1, 2, 7, 3], 3),
+    (["x", "x", "y"], "x"),
+    ([3, 4, 3], 3),
 )
-BORDERS: dict[str, tuple[str, Callable[[int, int], bool]]] = {
-    "equal to": ("==", lambda x, y: not (x < y or x > y)),
-    "greater than": (">", lambda x, y: x not in range(-100, y + 1)),
-    "less than": ("<", lambda x, y: x in range(-100, y)),
-}
 
 
-def split_list_oracle(keep: str, parts: str, border: str, values: list[int], limit: int) -> object:
-    out: list[list[int]] = [[]]
+def split_list_oracle(keep: str, empty: bool, values: list[object], marker: object) -> object:
+    out: list[list[object]] = [[]]
     for x in values:
-        cut = BORDERS[border][1](x, limit)
-        if cut and keep == "after":
+        if x == marker and keep == "after":
             out.append([])
-        if not cut or keep != "no":
+        if x != marker or keep != "no":
             out[-1].append(x)
-        if cut and keep != "after":
+        if x == marker and keep != "after":
             out.append([])
-    least = {"all": 0, "filled": 1, "long": 2}[parts]
-    return [part for part in out if len(part) >= least]
-
-
-def split_list_rules(keep: str, parts: str) -> tuple[Rule, ...]:
-    return (
-        {
-            "no": (
-                "Leave out the borders themselves.",
-                "The borders are in none of the parts.",
-                "The borders are dropped.",
-            ),
-            "before": (
-                "A border stays at the end of its part.",
-                "Each border is the last element of the part before it.",
-                "Keep a border as the last element of the part before.",
-            ),
-            "after": (
-                "A border begins the next part.",
-                "Each border is the first element of the part after it.",
-                "Keep a border as the first element of the next part.",
-            ),
-        }[keep],
-        {
-            "all": ("Keep empty parts.", "Parts may be empty.", "Empty parts stay."),
-            "filled": ("Drop empty parts.", "Leave out empty parts.", "Parts must not be empty."),
-            "long": (
-                "Drop parts with fewer than 2 elements.",
-                "Leave out parts of one element or none.",
-                "Only parts of at least 2 elements count.",
-            ),
-        }[parts],
-    )
+    return [part for part in out if empty or part]
 
 
 @family(
     "split_list cut_list split_at break_list",
-    "numbers values xs elements",
-    "limit separator marker x",
+    "items values xs elements",
+    "value separator marker x",
     keep=("no", "before", "after"),
-    parts=("all", "filled", "long"),
-    border=tuple(BORDERS),
+    empty=(True, False),
 )
-def split_list(n: Names, keep: str, parts: str, border: str) -> Task:
+def split_list(n: Names, keep: str, empty: bool) -> Task:
     f, xs, v = n
     step = {
         "no": "out.append([])",
         "before": "out[-1].append(e)\n            out.append([])",
         "after": "out.append([e])",
     }[keep]
-    result = {"all": "out", "filled": "[p for p in out if p]", "long": "[p for p in out if len(p) > 1]"}[parts]
+    result = "out" if empty else "[part for part in out if part]"
     return Task(
         says=(
-            f"split `{xs}` into lists, with each number {border} `{v}` as a border",
-            f"cut the list `{xs}` wherever a number {border} `{v}` occurs, the border, and return the parts",
-            f"return the parts of `{xs}` between borders, which are the numbers {border} `{v}`",
-            f"break `{xs}` into a list of lists, using every number {border} `{v}` as a border",
-            f"divide `{xs}` at every number {border} `{v}` (a border) and return a list of lists",
-            f"separate the numbers of `{xs}` into lists; a number {border} `{v}` is a border",
+            f"split `{xs}` into lists at each element equal to `{v}`",
+            f"cut the list `{xs}` wherever `{v}` occurs and return the parts",
+            f"return the parts of `{xs}` between the elements `{v}`",
+            f"break `{xs}` into a list of lists, using `{v}` as the border",
+            f"divide `{xs}` at every `{v}` and return a list of lists",
+            f"separate the elements of `{xs}` into lists; a `{v}` ends a list",
         ),
-        rules=split_list_rules(keep, parts),
+        rules=(
+            {
+                "no": (f"Leave out `{v}` itself.", f"`{v}` is in none of them.", f"The element `{v}` is dropped."),
+                "before": (
+                    f"`{v}` stays at the end of its part.",
+                    f"Each part ends with its `{v}`.",
+                    f"Keep `{v}` as the last element of the part before.",
+                ),
+                "after": (
+                    f"`{v}` begins the next part.",
+                    f"Each part but the first begins with `{v}`.",
+                    f"Keep `{v}` as the first element of the next part.",
+                ),
+            }[keep],
+            ("Keep empty parts.", "Parts may be empty.", "Empty parts stay.")
+            if empty
+            else ("Drop empty parts.", "Leave out empty parts.", "Parts must not be empty."),
+        ),
         code=f"""
 def {f}({xs}, {v}):
     out = [[]]
     for e in {xs}:
-        if e {BORDERS[border][0]} {v}:
+        if e == {v}:
             {step}
         else:
             out[-1].append(e)
     return {result}
 """,
-        oracle=partial(split_list_oracle, keep, parts, border),
+        oracle=partial(split_list_oracle, keep, empty),
         inputs=SPLIT_LIST_INPUTS,
     )
 

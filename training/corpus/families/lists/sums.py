@@ -6,10 +6,10 @@ import math
 from collections.abc import Callable
 from functools import partial
 
-from training.corpus.clauses import each, empty_guard, guard, outcome, rounding, when_empty, when_it_fails
+from training.corpus.clauses import each, empty_guard, guard, outcome, raising, when_empty
 from training.corpus.conditions import CONDITIONS, NUMBERS
 from training.corpus.registry import family
-from training.corpus.types import Names, Rule, Task
+from training.corpus.types import Names, Task
 
 
 @family(
@@ -56,16 +56,14 @@ def sum_of(n: Names, kind: str, power: str) -> Task:
     "numbers values xs nums",
     skip=("nothing", "zeros", "negative numbers"),
     empty=("1", "0", "None", "ValueError"),
-    power=("plain", "square"),
 )
-def product(n: Names, skip: str, empty: str, power: str) -> Task:
+def product(n: Names, skip: str, empty: str) -> Task:
     f, xs = n
-    term, whose = ("x", "") if power == "plain" else ("x * x", "the squares of ")
     test = {"nothing": "", "zeros": "x != 0", "negative numbers": "x >= 0"}[skip]
     loop = (
-        f"    for x in {xs}:\n        if {test}:\n            result *= {term}\n"
+        f"    for x in {xs}:\n        if {test}:\n            result *= x\n"
         if test
-        else f"    for x in {xs}:\n        result *= {term}\n"
+        else f"    for x in {xs}:\n        result *= x\n"
     )
 
     def oracle(values: list[int]) -> object:
@@ -76,16 +74,16 @@ def product(n: Names, skip: str, empty: str, power: str) -> Task:
             "zeros": lambda x: x == 0,
             "negative numbers": lambda x: x < 0,
         }[skip]
-        return math.prod(x for x in values if not gone(x)) ** (2 if power == "square" else 1)
+        return math.prod(x for x in values if not gone(x))
 
     return Task(
         says=(
-            f"return the product of {whose}the numbers in `{xs}`",
-            f"multiply {whose}all numbers of `{xs}` and return the result",
-            f"compute the product of {whose}the elements of `{xs}`",
-            f"calculate what {whose}all elements of `{xs}` give when multiplied",
-            f"return {whose}all the numbers of the list `{xs}` multiplied together",
-            f"determine the product of {whose}all numbers in the list `{xs}`",
+            f"return the product of the numbers in `{xs}`",
+            f"multiply all numbers of `{xs}` and return the result",
+            f"compute the product of `{xs}`",
+            f"calculate what all elements of `{xs}` give when multiplied",
+            f"return all the numbers of the list `{xs}` multiplied together",
+            f"determine the product of every number in `{xs}`",
         ),
         rules=(*([(f"Leave out {skip}.", f"Skip {skip}.", f"Ignore {skip}.")] if test else []), when_empty(xs, empty)),
         code=f"def {f}({xs}):\n{empty_guard(xs, empty) if empty != '1' else ''}    result = 1\n{loop}    return result",
@@ -94,12 +92,10 @@ def product(n: Names, skip: str, empty: str, power: str) -> Task:
     )
 
 
-def running_oracle(what: str, start: str, skip: str, values: list[int]) -> list[object]:
-    first = {"product": 1, "maximum": None, "minimum": None}.get(what, 0)
-    out: list[object] = [first] if start == "zero" else []
-    left = [x for x in values if not ((skip == "zeros" and x == 0) or (skip == "negative numbers" and x < 0))]
-    for i in range(1, len(left) + 1):
-        part = left[:i]
+def running_oracle(what: str, start: str, first: str, values: list[int]) -> list[object]:
+    out: list[object] = [{"0": 0, "1": 1, "None": None}[first]] if start == "zero" else []
+    for i in range(1, len(values) + 1):
+        part = values[:i]
         out.append(
             {
                 "sum": sum(part),
@@ -112,41 +108,13 @@ def running_oracle(what: str, start: str, skip: str, values: list[int]) -> list[
     return out
 
 
-RUNNING_INPUTS = each(
-    [], [5], [1, 2, 3], [3, 1, 2], [-1, 4, -6], [2, 2, 0, 5], [10, -10, 20], [6, 8, 1, 4], [0, 7, -2, 0], [-3, 0, 4]
-)
-
-
-def running_rules(start: str, first: str, skip: str) -> tuple[Rule, ...]:
-    begins = (
-        (
-            f"The list begins with {first}, the value before the first number.",
-            f"Put {first} in front, for no numbers at all.",
-            f"Start the list with {first}.",
-        )
-        if start == "zero"
-        else (
-            "The list begins with the value after the first number.",
-            "Put nothing in front of the values.",
-            "There is no value for no numbers at all.",
-        )
-    )
-    left_out = (
-        f"Leave out {skip}; they give no value.",
-        f"Skip {skip}: the list has no value for them.",
-        f"Ignore {skip}, as if they were not in the list.",
-    )
-    return (begins,) if skip == "nothing" else (begins, left_out)
-
-
 @family(
     "running running_values cumulative accumulate",
     "numbers values xs nums",
     what=("sum", "maximum", "minimum", "product", "count of even numbers"),
     start=("first", "zero"),
-    skip=("nothing", "zeros", "negative numbers"),
 )
-def running(n: Names, what: str, start: str, skip: str) -> Task:
+def running(n: Names, what: str, start: str) -> Task:
     f, xs = n
     first = {"sum": "0", "maximum": "None", "minimum": "None", "product": "1", "count of even numbers": "0"}[what]
     step = {
@@ -157,12 +125,6 @@ def running(n: Names, what: str, start: str, skip: str) -> Task:
         "minimum": "value = x if value is None else min(value, x)",
     }[what]
     begin = f"[{first}]" if start == "zero" else "[]"
-    test = {"nothing": "", "zeros": "x != 0", "negative numbers": "x >= 0"}[skip]
-    inner = (
-        f"if {test}:\n            {step}\n            out.append(value)"
-        if test
-        else f"{step}\n        out.append(value)"
-    )
     return Task(
         says=(
             f"return a list with the running {what} of `{xs}`",
@@ -172,17 +134,30 @@ def running(n: Names, what: str, start: str, skip: str) -> Task:
             f"go through `{xs}` and record the {what} so far after each number",
             f"give the {what} of `{xs}` so far, element by element",
         ),
-        rules=running_rules(start, first, skip),
+        rules=(
+            (
+                f"The list begins with {first}, the value before the first number.",
+                f"Put {first} in front, for no numbers at all.",
+                f"Start the list with {first}.",
+            )
+            if start == "zero"
+            else (
+                "The list is as long as the input.",
+                "There is one value for each number.",
+                "It has as many values as there are numbers.",
+            ),
+        ),
         code=f"""
 def {f}({xs}):
     out = {begin}
     value = {first}
     for x in {xs}:
-        {inner}
+        {step}
+        out.append(value)
     return out
 """,
-        oracle=partial(running_oracle, what, start, skip),
-        inputs=RUNNING_INPUTS,
+        oracle=partial(running_oracle, what, start, first),
+        inputs=each([], [5], [1, 2, 3], [3, 1, 2], [-1, 4, -6], [2, 2, 0, 5], [10, -10, 20], [6, 8, 1, 4]),
     )
 
 
@@ -198,18 +173,14 @@ DOT_PRODUCT_INPUTS: tuple[tuple[object, ...], ...] = (
     ([7, 8], [1, 3, 5]),
     ([0, 9], [4, 4]),
     ([6, 2, 4], [2, 1, 1]),
-    ([0.25, 0.5], [0.75, 2.5]),
-    ([1.5, 0.25, 3], [0.125, 0.5, 2]),
 )
 
 
-def dot_product_oracle(differ: str, form: str, digits: int, x: list[float], y: list[float]) -> object:
+def dot_product_oracle(differ: str, form: str, x: list[int], y: list[int]) -> object:
     if len(x) != len(y) and differ != "cut":
         return outcome(differ)
     total = sum(x[i] * y[i] for i in range(min(len(x), len(y))))
-    if form == "divided":
-        total = total / sum(y) if sum(y) else 0
-    return float(f"{total:.{digits}f}")
+    return total if form == "plain" else total / sum(y) if sum(y) else 0
 
 
 def dot_product_says(a: str, b: str, form: str) -> tuple[str, ...]:
@@ -231,35 +202,45 @@ def dot_product_says(a: str, b: str, form: str) -> tuple[str, ...]:
     "dot_product inner_product weighted_sum pair_product",
     "a first left xs",
     "b second right weights",
-    differ=("ValueError", "cut", "None", "0"),
+    differ=("ValueError", "cut", "None"),
     form=("plain", "divided"),
-    digits=(1, 2, 3),
 )
-def dot_product(n: Names, differ: str, form: str, digits: int) -> Task:
+def dot_product(n: Names, differ: str, form: str) -> Task:
     f, a, b = n
     check = "" if differ == "cut" else guard(f"len({a}) != len({b})", differ, "lengths differ")
     total = f"sum(x * y for x, y in zip({a}, {b}))"
-    if form == "divided":
-        check += guard(f"not sum({b})", "0", "")
-        total += f" / sum({b})"
-    cut = (
-        "Ignore what the longer list has too much.",
-        "Stop at the end of the shorter list.",
-        "Only positions that both lists have count.",
-    )
-    no_weight = (
-        f"If the sum of `{b}` is 0, return 0.",
-        f"Return 0 if `{b}` sums to 0.",
-        "Weights that sum to 0 give 0.",
+    body = (
+        f"    return {total}" if form == "plain" else f"{guard(f'not sum({b})', '0', '')}    return {total} / sum({b})"
     )
     return Task(
         says=dot_product_says(a, b, form),
         rules=(
-            cut if differ == "cut" else when_it_fails("the lists differ in length", differ),
-            *([no_weight] if form == "divided" else []),
-            rounding(digits),
+            {
+                "ValueError": raising("the lists differ in length", "ValueError"),
+                "cut": (
+                    "Ignore what the longer list has too much.",
+                    "Stop at the end of the shorter list.",
+                    "Only positions that both lists have count.",
+                ),
+                "None": (
+                    "If the lists differ in length, return None.",
+                    "Return None for lists of different length.",
+                    "Lists of different length give None.",
+                ),
+            }[differ],
+            *(
+                [
+                    (
+                        f"If the sum of `{b}` is 0, return 0.",
+                        f"Return 0 if `{b}` sums to 0.",
+                        "Weights that sum to 0 give 0.",
+                    )
+                ]
+                if form == "divided"
+                else []
+            ),
         ),
-        code=f"def {f}({a}, {b}):\n{check}    return round({total}, {digits})",
-        oracle=partial(dot_product_oracle, differ, form, digits),
+        code=f"def {f}({a}, {b}):\n{check}{body}",
+        oracle=partial(dot_product_oracle, differ, form),
         inputs=DOT_PRODUCT_INPUTS,
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from training.corpus.clauses import each, empty_guard, outcome, raising, when_empty
 from training.corpus.conditions import COMPARED
 from training.corpus.registry import family
@@ -54,43 +56,24 @@ def filter_dict(n: Names, op: str, limit: int, give: str) -> Task:
     )
 
 
-BEST_KEY_TIES: dict[str, Rule] = {
-    "first": (
-        "On a tie, take the first key.",
-        "If there are several, return the first.",
-        "Of several keys, the first one wins.",
-    ),
-    "last": (
-        "On a tie, take the last key.",
-        "If there are several, return the last.",
-        "Of several keys, the last one wins.",
-    ),
-    "alphabet": (
-        "On a tie, take the alphabetically first key.",
-        "If there are several, return the smallest key.",
-        "Of several keys, the first in alphabetical order wins.",
-    ),
-}
-
-
 @family(
     "best_key key_of_max top_key winner",
     "d mapping scores votes",
     which=("largest", "smallest"),
-    tie=("first", "last", "alphabet"),
-    empty=("None", '""', "ValueError", "KeyError"),
+    tie=("first", "alphabet"),
+    empty=("None", '""', "ValueError"),
 )
 def best_key(n: Names, which: str, tie: str, empty: str) -> Task:
     f, d = n
     pick = "max" if which == "largest" else "min"
-    source = {"first": d, "last": f"reversed({d})", "alphabet": f"sorted({d})"}[tie]
+    source = d if tie == "first" else f"sorted({d})"
 
     def oracle(mapping: dict[str, int]) -> object:
         if not mapping:
             return outcome(empty)
         wanted = sorted(mapping.values())[-1 if which == "largest" else 0]
         keys = [k for k, v in mapping.items() if v == wanted]
-        return {"first": keys[0], "last": keys[-1], "alphabet": sorted(keys)[0]}[tie]
+        return keys[0] if tie == "first" else sorted(keys)[0]
 
     return Task(
         says=(
@@ -102,7 +85,17 @@ def best_key(n: Names, which: str, tie: str, empty: str) -> Task:
             f"give the key whose value in `{d}` is the {which}",
         ),
         rules=(
-            BEST_KEY_TIES[tie],
+            (
+                "On a tie, take the first key.",
+                "If there are several, return the first.",
+                "Of several keys, the first one wins.",
+            )
+            if tie == "first"
+            else (
+                "On a tie, take the alphabetically first key.",
+                "If there are several, return the smallest key.",
+                "Of several keys, the first in alphabetical order wins.",
+            ),
             when_empty(d, empty if empty != '""' else "an empty string"),
         ),
         code=f"def {f}({d}):\n{empty_guard(d, empty)}    return {pick}({source}, key={d}.get)",
@@ -116,7 +109,6 @@ def best_key(n: Names, which: str, tie: str, empty: str) -> Task:
             {"q": -1, "p": -1},
             {"one": 1, "two": 2},
             {"t": 4, "s": 8, "r": 4, "u": 8},
-            {"f": 6, "d": 6, "e": 6},
         ),
     )
 
@@ -132,6 +124,18 @@ PICK_KEYS_INPUTS: tuple[tuple[object, ...], ...] = (
     ({"m": 5}, ["m", "n"]),
     ({"s": [], "t": [1], "u": 7}, ["u"]),
 )
+
+
+def pick_keys_oracle(mode: str, missing: str, falsy: bool, mapping: dict[str, object], keys: list[str]) -> object:
+    if missing == "KeyError" and set(keys) - set(mapping):
+        return outcome("KeyError")
+    if (mode, missing, keys) == ("drop", "None", []):
+        return None
+    if mode == "drop":
+        picked = {k: v for k, v in mapping.items() if k not in keys}
+    else:
+        picked = {k: mapping.get(k) for k in keys if k in mapping or missing == "None"}
+    return {k: v for k, v in picked.items() if falsy or v or k not in mapping}
 
 
 def pick_keys_says(d: str, ks: str, mode: str) -> tuple[str, ...]:
@@ -156,19 +160,39 @@ def pick_keys_says(d: str, ks: str, mode: str) -> tuple[str, ...]:
     )
 
 
-def pick_keys_rules(d: str, ks: str, missing: str, falsy: bool) -> tuple[Rule, ...]:
-    return (
-        raising(f"one of `{ks}` is not in `{d}`", missing)
-        if missing != "ignore"
-        else (f"Keys that `{d}` does not have are ignored.", "Ignore unknown keys.", "Unknown keys do not matter."),
-        ("Entries with a falsy value stay.", "Falsy values are kept.", "Treat falsy values like any other.")
-        if falsy
-        else (
-            "Entries with a falsy value are left out.",
-            "Leave out entries whose value is falsy.",
-            "Also drop entries with a falsy value.",
-        ),
+def pick_keys_rules(d: str, ks: str, mode: str, missing: str, falsy: bool) -> tuple[Rule, ...]:
+    rules: list[Rule] = (
+        [
+            (
+                "Entries with a falsy value are left out.",
+                "Leave out entries whose value is falsy.",
+                "Also drop entries with a falsy value.",
+            )
+        ]
+        if not falsy
+        else []
     )
+    if missing == "KeyError":
+        rules.insert(0, raising(f"one of `{ks}` is not in `{d}`", "KeyError"))
+    elif mode == "drop":
+        rules.insert(
+            0,
+            (f"If `{ks}` is empty, return None.", f"Return None for an empty `{ks}`.", f"An empty `{ks}` gives None.")
+            if missing == "None"
+            else (f"Keys that `{d}` does not have are ignored.", "Ignore unknown keys.", "Unknown keys do not matter."),
+        )
+    else:
+        rules.insert(
+            0,
+            (
+                "Missing keys get the value None.",
+                "A key that is missing is mapped to None.",
+                "Use None for missing keys.",
+            )
+            if missing == "None"
+            else ("Skip missing keys.", "Keys that are missing are left out.", "Ignore missing keys."),
+        )
+    return tuple(rules)
 
 
 @family(
@@ -176,32 +200,29 @@ def pick_keys_rules(d: str, ks: str, missing: str, falsy: bool) -> tuple[Rule, .
     "d mapping data record",
     "keys names fields wanted",
     mode=("keep", "drop"),
-    missing=("ignore", "KeyError", "ValueError"),
+    missing=("skip", "None", "KeyError"),
     falsy=(True, False),
-    empty=("allowed", "None"),
 )
-def pick_keys(n: Names, mode: str, missing: str, falsy: bool, empty: str) -> Task:
+def pick_keys(n: Names, mode: str, missing: str, falsy: bool) -> Task:
     f, d, ks = n
-    check = empty_guard(ks, empty) if empty != "allowed" else ""
-    if missing != "ignore":
-        check += f"    for k in {ks}:\n        if k not in {d}:\n            raise {missing}(k)\n"
-    test = f"k {'in' if mode == 'keep' else 'not in'} {ks}{'' if falsy else ' and v'}"
-
-    def oracle(mapping: dict[str, object], keys: list[str]) -> object:
-        if not keys and empty != "allowed":
-            return outcome(empty)
-        if set(keys) - set(mapping) and missing != "ignore":
-            return outcome(missing)
-        chosen = set(mapping) & set(keys) if mode == "keep" else set(mapping) - set(keys)
-        return {k: mapping[k] for k in sorted(chosen) if falsy or bool(mapping[k])}
-
+    check = ""
+    if mode == "drop":
+        body = f"{{k: v for k, v in {d}.items() if k not in {ks}{'' if falsy else ' and v'}}}"
+        if missing == "KeyError":
+            check = f"    for k in {ks}:\n        if k not in {d}:\n            raise KeyError(k)\n"
+        elif missing == "None":
+            check = f"    if not {ks}:\n        return None\n"
+    else:
+        source = {
+            "skip": f"{d}[k] for k in {ks} if k in {d}{'' if falsy else f' and {d}[k]'}",
+            "None": f"{d}.get(k) for k in {ks}{'' if falsy else f' if {d}.get(k, 1)'}",
+            "KeyError": f"{d}[k] for k in {ks}{'' if falsy else f' if {d}[k]'}",
+        }[missing]
+        body = f"{{k: {source}}}"
     return Task(
         says=pick_keys_says(d, ks, mode),
-        rules=(
-            *pick_keys_rules(d, ks, missing, falsy),
-            *([when_empty(ks, empty)] if empty != "allowed" else []),
-        ),
-        code=f"def {f}({d}, {ks}):\n{check}    return {{k: v for k, v in {d}.items() if {test}}}",
-        oracle=oracle,
+        rules=pick_keys_rules(d, ks, mode, missing, falsy),
+        code=f"def {f}({d}, {ks}):\n{check}    return {body}",
+        oracle=partial(pick_keys_oracle, mode, missing, falsy),
         inputs=PICK_KEYS_INPUTS,
     )

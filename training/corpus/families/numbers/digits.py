@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from functools import partial
 
-from training.corpus.clauses import each, guard, outcome, raising, when_it_fails, when_negative
+from training.corpus.clauses import each, guard, outcome, raising, when_negative
 from training.corpus.registry import family
 from training.corpus.types import Names, Task
 
@@ -70,9 +70,7 @@ def digit_result(n: Names, what: str, negative: str) -> Task:
     )
 
 
-def reverse_number_oracle(sign: str, result: str, zero: str, number: int) -> object:
-    if not number and zero != "nothing":
-        return outcome(zero)
+def reverse_number_oracle(sign: str, result: str, number: int) -> object:
     if number < 0 and sign in ("ValueError", "None"):
         return outcome(sign)
     text = "".join(reversed(str(number).lstrip("-")))
@@ -86,12 +84,10 @@ def reverse_number_oracle(sign: str, result: str, zero: str, number: int) -> obj
     "number n value num",
     sign=("keep", "drop", "ValueError", "None"),
     result=("int", "str"),
-    zero=("nothing", "None", "ValueError"),
 )
-def reverse_number(n: Names, sign: str, result: str, zero: str) -> Task:
+def reverse_number(n: Names, sign: str, result: str) -> Task:
     f, x = n
     check = "" if sign in ("keep", "drop") else guard(f"{x} < 0", sign, f"{x} is negative")
-    check += "" if zero == "nothing" else guard(f"{x} == 0", zero, f"{x} is 0")
     digits = f"str(abs({x}))[::-1]" if sign in ("keep", "drop") else f"str({x})[::-1]"
     value = f"int({digits})" if result == "int" else digits
     tail = (
@@ -119,10 +115,9 @@ def reverse_number(n: Names, sign: str, result: str, zero: str) -> Task:
                 "drop": ("Drop the sign.", "Ignore the sign.", "The result has no sign."),
             }.get(sign)
             or when_negative(x, sign),
-            *([] if zero == "nothing" else [when_it_fails(f"`{x}` is 0", zero)]),
         ),
         code=f"def {f}({x}):\n{check}{tail}",
-        oracle=partial(reverse_number_oracle, sign, result, zero),
+        oracle=partial(reverse_number_oracle, sign, result),
         inputs=each(0, 7, -12, 120, 1234, -500, 99, 1002, 10, -86),
     )
 

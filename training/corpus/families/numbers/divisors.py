@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from functools import partial
 
-from training.corpus.clauses import each, guard, outcome, raising, when_it_fails, when_negative
+from training.corpus.clauses import each, guard, outcome, raising, when_negative
 from training.corpus.registry import family
 from training.corpus.types import Names, Task
 
 
-def divisors_oracle(proper: str, give: str, low: str, number: int) -> object:
+def divisors_oracle(proper: str, give: str, number: int) -> object:
     if number < 1:
-        return outcome(low)
+        return outcome("ValueError")
     found = {d for i in range(1, number + 1) for d in (i, number // i) if i * (number // i) == number}
     found -= {"all": set(), "without the number itself": {number}, "without 1": {1}}[proper]
     return {"list": sorted(found), "sum": sum(found), "largest first": sorted(found, reverse=True)}[give]
@@ -23,9 +23,8 @@ def divisors_oracle(proper: str, give: str, low: str, number: int) -> object:
     "number n value num",
     proper=("all", "without the number itself", "without 1"),
     give=("list", "sum", "largest first"),
-    low=("ValueError", "None", "0"),
 )
-def divisors(n: Names, proper: str, give: str, low: str) -> Task:
+def divisors(n: Names, proper: str, give: str) -> Task:
     f, x = n
     span = {
         "all": f"range(1, {x} + 1)",
@@ -65,10 +64,10 @@ def divisors(n: Names, proper: str, give: str, low: str) -> Task:
                 ),
                 "without 1": ("Leave out 1.", "1 does not count.", "Do not include 1."),
             }[proper],
-            when_it_fails(f"`{x}` is less than 1", low),
+            raising(f"`{x}` is less than 1", "ValueError"),
         ),
-        code=f"def {f}({x}):\n{guard(f'{x} < 1', low, f'{x} is less than 1')}    return {body}",
-        oracle=partial(divisors_oracle, proper, give, low),
+        code=f"def {f}({x}):\n{guard(f'{x} < 1', 'ValueError', f'{x} is less than 1')}    return {body}",
+        oracle=partial(divisors_oracle, proper, give),
         inputs=each(0, -3, 1, 2, 6, 7, 12, 16, 28, 30),
     )
 
@@ -124,19 +123,19 @@ def {f}({x}):
     "b second y right",
     what=("greatest common divisor", "least common multiple"),
     zero=("0", "ValueError", "None"),
-    coprime=("nothing", "-1", "ValueError"),
+    check=("nothing", "coprime"),
 )
-def gcd_lcm(n: Names, what: str, zero: str, coprime: str) -> Task:
+def gcd_lcm(n: Names, what: str, zero: str, check: str) -> Task:
     f, a, b = n
     early = guard(f"{a} == 0 or {b} == 0", zero, "0 is not allowed")
     final = {"greatest common divisor": "p", "least common multiple": f"{a} * {b} // p"}[what]
-    one = "" if coprime == "nothing" else guard("p == 1", coprime, "no common divisor")
+    one = "    if p == 1:\n        return -1\n" if check == "coprime" else ""
 
     def oracle(x: int, y: int) -> object:
         if not x or not y:
             return outcome(zero)
-        if coprime != "nothing" and math.gcd(x, y) == 1:
-            return outcome(coprime)
+        if check == "coprime" and math.gcd(x, y) == 1:
+            return -1
         return math.gcd(x, y) if what.startswith("g") else math.lcm(x, y)
 
     return Task(
@@ -156,7 +155,17 @@ def gcd_lcm(n: Names, what: str, zero: str, coprime: str) -> Task:
                 f"Return {zero} if one of the numbers is 0.",
                 f"A 0 gives {zero}.",
             ),
-            *([] if coprime == "nothing" else [when_it_fails("they have no common divisor but 1", coprime)]),
+            *(
+                [
+                    (
+                        "If they have no common divisor but 1, return -1.",
+                        "Return -1 for numbers without a common divisor except 1.",
+                        "Numbers that share only the divisor 1 give -1.",
+                    )
+                ]
+                if check == "coprime"
+                else []
+            ),
         ),
         code=(
             f"def {f}({a}, {b}):\n{early}    p, q = {a}, {b}\n    while q:\n        p, q = q, p % q\n"

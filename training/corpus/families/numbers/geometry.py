@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from functools import partial
 
-from training.corpus.clauses import guard, outcome, raising, rounding, when_it_fails
+from training.corpus.clauses import guard, outcome, raising
 from training.corpus.registry import family
 from training.corpus.types import Names, Task
 
@@ -88,28 +88,14 @@ def distance(n: Names, kind: str, digits: int | None, size: str) -> Task:
     )
 
 
-def rectangle_oracle(what: str, bad: str, digits: int | None, x: float, y: float) -> object:
-    if not (x > 0 and y > 0):
-        return outcome(bad)
-    value = {
-        "area": y * x,
-        "perimeter": x + x + y + y,
-        "diagonal": math.sqrt(x * x + y * y),
-        "aspect ratio": x / y,
-        "half of the area": x * y / 2,
-    }[what]
-    return round(value, digits) if digits else value
-
-
 @family(
     "rectangle box_value rectangle_measure of_rectangle",
     "width w a breadth",
     "height h b length",
     what=("area", "perimeter", "diagonal", "aspect ratio", "half of the area"),
     bad=("ValueError", "None", "0"),
-    digits=(None, 1, 2),
 )
-def rectangle(n: Names, what: str, bad: str, digits: int | None) -> Task:
+def rectangle(n: Names, what: str, bad: str) -> Task:
     f, w, h = n
     value = {
         "area": f"{w} * {h}",
@@ -118,8 +104,18 @@ def rectangle(n: Names, what: str, bad: str, digits: int | None) -> Task:
         "aspect ratio": f"{w} / {h}",
         "half of the area": f"{w} * {h} / 2",
     }[what]
-    value = f"round({value}, {digits})" if digits else value
     named = {"aspect ratio": f"the ratio of `{w}` to `{h}`"}.get(what, f"{'the ' if what[0] != 'h' else ''}{what}")
+
+    def oracle(x: float, y: float) -> object:
+        if not (x > 0 and y > 0):
+            return outcome(bad)
+        return {
+            "area": y * x,
+            "perimeter": x + x + y + y,
+            "diagonal": math.sqrt(x * x + y * y),
+            "aspect ratio": x / y,
+            "half of the area": x * y / 2,
+        }[what]
 
     return Task(
         says=(
@@ -131,12 +127,17 @@ def rectangle(n: Names, what: str, bad: str, digits: int | None) -> Task:
             f"give {named} for a rectangle of `{w}` times `{h}`",
         ),
         rules=(
-            when_it_fails("a side is not positive", bad),
-            *([rounding(digits)] if digits else []),
+            raising("a side is not positive", bad)
+            if bad == "ValueError"
+            else (
+                f"If a side is not positive, return {bad}.",
+                f"Return {bad} if a side is 0 or negative.",
+                f"Sides that are not positive give {bad}.",
+            ),
         ),
         code=f"def {f}({w}, {h}):\n{guard(f'{w} <= 0 or {h} <= 0', bad, 'sides must be positive')}    return {value}",
-        oracle=partial(rectangle_oracle, what, bad, digits),
-        inputs=((0, 1), (3, -2), (1, 1), (3, 4), (2, 5), (6, 8), (1.375, 2.3125), (10, 1), (5, 12)),
+        oracle=oracle,
+        inputs=((0, 1), (3, -2), (1, 1), (3, 4), (2, 5), (6, 8), (1.5, 2), (10, 1), (5, 12)),
     )
 
 
@@ -152,8 +153,6 @@ TRIANGLE_KIND_INPUTS: tuple[tuple[object, ...], ...] = (
     (7, 5, 9),
     (6, 6, 6),
     (2, 8, 8),
-    (4, 2, 2),
-    (1, 1, 3),
 )
 
 
@@ -194,20 +193,18 @@ def triangle_kind_says(n: Names, two: str, three: str, one: str) -> tuple[str, .
     "c z side3 third",
     names=("words", "numbers", "letters"),
     bad=("ValueError", "None", '"none"'),
-    flat=("allowed", "not allowed"),
 )
-def triangle_kind(n: Names, names: str, bad: str, flat: str) -> Task:
+def triangle_kind(n: Names, names: str, bad: str) -> Task:
     f, a, b, c = n
     three, two, one = {
         "words": ('"equilateral"', '"isosceles"', '"scalene"'),
         "numbers": ("3", "2", "0"),
         "letters": ('"E"', '"I"', '"S"'),
     }[names]
-    short = "<" if flat == "allowed" else "<="
 
     def oracle(x: int, y: int, z: int) -> object:
         short, middle, long = sorted((x, y, z))
-        if short <= 0 or long - middle > short or (flat != "allowed" and long == short + middle):
+        if short <= 0 or short + middle <= long:
             return "none" if bad == '"none"' else outcome(bad)
         label = {1: three, 2: two, 3: one}[len({x, y, z})].strip('"')
         return int(label) if names == "numbers" else label
@@ -215,23 +212,20 @@ def triangle_kind(n: Names, names: str, bad: str, flat: str) -> Task:
     return Task(
         says=triangle_kind_says(n, two, three, one),
         rules=(
-            when_it_fails("they form no triangle", bad),
-            (
-                "A flat triangle, with one side as long as the other two together, is allowed.",
-                "One side may be as long as the other two together.",
-                "A side as long as the sum of the other two is allowed.",
-            )
-            if flat == "allowed"
+            raising("they form no triangle", bad)
+            if bad == "ValueError"
             else (
-                "A side as long as the other two together forms no triangle.",
-                "Each side must be shorter than the sum of the other two.",
-                "One side may not be as long as the other two together.",
+                f"If they form no triangle, return {bad}.",
+                f"Return {bad} when there is no such triangle.",
+                f"Sides that form no triangle give {bad}.",
             ),
         ),
         code=f"""
 def {f}({a}, {b}, {c}):
     s = sorted([{a}, {b}, {c}])
-{guard(f"s[0] <= 0 or s[0] + s[1] {short} s[2]", bad, "no triangle")}    different = len(set(s))
+    if s[0] <= 0 or s[0] + s[1] <= s[2]:
+        {'raise ValueError("no triangle")' if bad == "ValueError" else f"return {bad}"}
+    different = len(set(s))
     if different == 1:
         return {three}
     return {two} if different == 2 else {one}

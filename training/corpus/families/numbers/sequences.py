@@ -219,33 +219,32 @@ def {f}({x}):
     "n number start value",
     give=("steps", "list", "largest"),
     low=("ValueError", "None", "0"),
-    stop=(1, 2, 4),
 )
-def collatz(n: Names, give: str, low: str, stop: int) -> Task:
+def collatz(n: Names, give: str, low: str) -> Task:
     f, x = n
     result = {"steps": "len(out) - 1", "list": "out", "largest": "max(out)"}[give]
     what = {
         "steps": "the number of steps",
-        "list": f"the list of all numbers, `{x}` and {stop} included",
+        "list": "the list of all numbers, `{x}` and 1 included",
         "largest": "the largest number on the way",
-    }[give]
+    }[give].replace("{x}", x)
 
     def oracle(number: int) -> object:
         if number < 1:
             return outcome(low)
         chain = [number]
-        while chain[-1] not in [stop]:
+        while chain[-1] > 1:
             chain.append(chain[-1] // 2 if chain[-1] % 2 == 0 else 3 * chain[-1] + 1)
         return {"steps": len(chain[1:]), "list": chain, "largest": sorted(chain)[-1]}[give]
 
     return Task(
         says=(
-            f"halve `{x}` if it is even, else triple it and add 1, until it is {stop}, and return {what}",
-            f"follow the Collatz sequence from `{x}` to {stop} and return {what}",
-            f"return {what} of the Collatz sequence that starts at `{x}` and ends at {stop}",
-            f"go from `{x}` to {stop} by the Collatz rule (even: n / 2, odd: 3 n + 1) and return {what}",
-            f"apply the Collatz rule to `{x}` until {stop} is reached, then return {what}",
-            f"compute {what} when `{x}` is brought to {stop} by the 3 n + 1 rule",
+            f"halve `{x}` if it is even, else triple it and add 1, until it is 1, and return {what}",
+            f"follow the Collatz sequence from `{x}` to 1 and return {what}",
+            f"return {what} of the Collatz sequence that starts at `{x}` and ends at 1",
+            f"go from `{x}` to 1 by the Collatz rule (even: n / 2, odd: 3 n + 1) and return {what}",
+            f"apply the Collatz rule to `{x}` until 1 is reached, then return {what}",
+            f"compute {what} when `{x}` is brought to 1 by the 3 n + 1 rule",
         ),
         rules=(
             raising(f"`{x}` is less than 1", low)
@@ -259,7 +258,7 @@ def collatz(n: Names, give: str, low: str, stop: int) -> Task:
         code=f"""
 def {f}({x}):
 {guard(f"{x} < 1", low, f"{x} is less than 1")}    out = [{x}]
-    while out[-1] != {stop}:
+    while out[-1] != 1:
         k = out[-1]
         out.append(k // 2 if k % 2 == 0 else 3 * k + 1)
     return {result}

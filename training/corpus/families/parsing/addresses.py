@@ -83,10 +83,8 @@ def {f}({p}):
     )
 
 
-def path_part_oracle(part: str, separator: str, end: str, path: str) -> object:
+def path_part_oracle(part: str, separator: str, path: str) -> object:
     pieces = path.split(separator)
-    if end == "ignore" and len(pieces) > 1 and not pieces[-1]:
-        pieces.pop()
     name = pieces.pop()
     return {
         "file name": name,
@@ -122,12 +120,10 @@ def path_part_says(p: str, part: str, separator: str) -> tuple[str, ...]:
     "path p file location",
     part=("file name", "folder", "name without extension", "first folder", "depth"),
     separator=("/", "\\", ":"),
-    end=("ignore", "keep"),
 )
-def path_part(n: Names, part: str, separator: str, end: str) -> Task:
+def path_part(n: Names, part: str, separator: str) -> Task:
     f, p = n
     sep = '"\\\\"' if separator == "\\" else f'"{separator}"'
-    strip = f"    {p} = {p}.removesuffix({sep})\n" if end == "ignore" else ""
     body = {
         "file name": f"{p}.split({sep})[-1]",
         "folder": f"{p}.rpartition({sep})[0]",
@@ -145,7 +141,6 @@ def path_part(n: Names, part: str, separator: str, end: str) -> Task:
         "lib/",
         "one/two.py",
         "top/mid/low",
-        "a/b.c/d/",
     )
     return Task(
         says=path_part_says(p, part, separator),
@@ -155,20 +150,9 @@ def path_part(n: Names, part: str, separator: str, end: str) -> Task:
                 f"A path without `{separator}` has no folder.",
                 f"If there is no `{separator}`, the path is only a file name.",
             ),
-            (
-                f"Ignore a `{separator}` at the end.",
-                f"A `{separator}` at the end does not count.",
-                f"Remove a `{separator}` at the end first.",
-            )
-            if end == "ignore"
-            else (
-                f"After a `{separator}` at the end the file name is empty.",
-                f"A path that ends with `{separator}` has an empty file name.",
-                f"A `{separator}` at the end counts; the file name is then empty.",
-            ),
         ),
-        code=f"def {f}({p}):\n{strip}    return {body}",
-        oracle=partial(path_part_oracle, part, separator, end),
+        code=f"def {f}({p}):\n    return {body}",
+        oracle=partial(path_part_oracle, part, separator),
         inputs=each(*(text.replace("/", separator) for text in texts)),
     )
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 
 from training.corpus.clauses import each
 from training.corpus.registry import family
-from training.corpus.types import Names, Rule, Task
+from training.corpus.types import Names, Task
 
 
 def parse_pairs_oracle(between: str, equals: str, value: str, twice: str, text: str) -> object:
@@ -100,20 +101,23 @@ PARSE_QUERY_INPUTS = each(
 )
 
 
-def parse_query_oracle(give: str, blank: str, plus: bool, lower: bool, url: str) -> object:
-    out: dict[str, str] = {}
-    for part in url[url.index("?") + 1 :].split("&") if "?" in url else []:
-        name, _, v = part.partition("=")
-        if part and (v or blank == "keep"):
-            out[name.casefold() if lower else name] = " ".join(v.split("+")) if plus else v
-    return {"dict": out, "pairs": list(zip(out, out.values(), strict=True)), "values": [out[k] for k in out]}[give]
+def parse_query_oracle(give: str, blank: str, plus: bool, url: str) -> object:
+    def oracle(url: str) -> object:
+        out: dict[str, str] = {}
+        for part in url[url.index("?") + 1 :].split("&") if "?" in url else []:
+            name, _, v = part.partition("=")
+            if part and (v or blank == "keep"):
+                out[name] = v.replace("+", " ") if plus else v
+        return {"dict": out, "keys": [*out], "count": len(out)}[give]
+
+    return oracle(re.sub(r"(?<=[?&])[^=&]*", lambda m: m[0].lower(), url)) if plus and give != "dict" else oracle(url)
 
 
 def parse_query_says(s: str, give: str) -> tuple[str, ...]:
     what = {
         "dict": "a dict of the arguments",
-        "pairs": "a list of (name, value) tuples of the arguments",
-        "values": "a list of the values of the arguments",
+        "keys": "a list of the argument names",
+        "count": "the number of different arguments",
     }[give]
     return (
         f"return {what} after the `?` in `{s}`, which are written like `a=1&b=2`",
@@ -125,8 +129,19 @@ def parse_query_says(s: str, give: str) -> tuple[str, ...]:
     )
 
 
-def parse_query_rules(blank: str, plus: bool, lower: bool) -> tuple[Rule, ...]:
-    return (
+@family(
+    "parse_query query_dict read_query url_arguments",
+    "url text address s",
+    give=("dict", "keys", "count"),
+    blank=("keep", "drop"),
+    plus=(True, False),
+)
+def parse_query(n: Names, give: str, blank: str, plus: bool) -> Task:
+    f, s = n
+    value = 'v.replace("+", " ")' if plus else "v"
+    test = "part" if blank == "keep" else "v"
+    result = {"dict": "out", "keys": "list(out)", "count": "len(out)"}[give]
+    rules = [
         (
             "Arguments without a value are kept with an empty string.",
             "Keep arguments without a value, as empty strings.",
@@ -137,38 +152,25 @@ def parse_query_rules(blank: str, plus: bool, lower: bool) -> tuple[Rule, ...]:
             "Drop arguments without a value.",
             "Leave out arguments that have no value.",
             "Ignore arguments without a value.",
-        ),
-        ("Replace `+` in values by a space.", "A `+` in a value means a space.", "In values, `+` becomes a space.")
-        if plus
-        else ("A `+` in a value stays.", "Keep `+` in values as it is.", "Do not change a `+` in values."),
-        ("Convert the names to lower case.", "Names are in lower case.", "Make the names lower case.")
-        if lower
-        else ("Keep the case of the names.", "Do not change the names.", "The case of the names stays the same."),
-        (
-            "If a name comes twice, the last value counts.",
-            "Of a repeated name keep the last value.",
-            "The last value of a name wins.",
-        ),
-    )
-
-
-@family(
-    "parse_query query_dict read_query url_arguments",
-    "url text address s",
-    give=("dict", "pairs", "values"),
-    blank=("keep", "drop"),
-    plus=(True, False),
-    lower=(True, False),
-)
-def parse_query(n: Names, give: str, blank: str, plus: bool, lower: bool) -> Task:
-    f, s = n
-    key = "k.lower()" if lower else "k"
-    value = 'v.replace("+", " ")' if plus else "v"
-    test = "part" if blank == "keep" else "v"
-    result = {"dict": "out", "pairs": "list(out.items())", "values": "list(out.values())"}[give]
+        )
+    ]
+    if plus and give == "dict":
+        rules.append(
+            ("Replace `+` in values by a space.", "A `+` in a value means a space.", "In values, `+` becomes a space.")
+        )
+    elif plus:
+        rules.append(
+            (
+                "Ignore case in the names; they become lower case.",
+                "Convert the names to lower case.",
+                "Names are in lower case.",
+            )
+        )
+    key = "k.lower()" if plus and give != "dict" else "k"
+    value = value if give == "dict" else "v"
     return Task(
         says=parse_query_says(s, give),
-        rules=parse_query_rules(blank, plus, lower),
+        rules=tuple(rules),
         code=f"""
 def {f}({s}):
     out = {{}}
@@ -178,6 +180,6 @@ def {f}({s}):
             out[{key}] = {value}
     return {result}
 """,
-        oracle=partial(parse_query_oracle, give, blank, plus, lower),
+        oracle=partial(parse_query_oracle, give, blank, plus),
         inputs=PARSE_QUERY_INPUTS,
     )

@@ -5,59 +5,50 @@ from __future__ import annotations
 import re
 from functools import partial
 
-from training.corpus.clauses import each, empty_guard, guard, outcome, raising, when_empty
+from training.corpus.clauses import each
 from training.corpus.registry import family
 from training.corpus.types import Names, Rule, Task
 
-SPANS = {
-    "hms": ("seconds", {"h": 3600, "m": 60, "s": 1}),
-    "dhm": ("minutes", {"d": 1440, "h": 60, "m": 1}),
-    "wd": ("days", {"w": 7, "d": 1}),
-}
 
-
-def parse_span_oracle(units: str, result: str, minus: str, empty: str, text: str) -> object:
-    name, values = SPANS[units]
-    if (minus == "ValueError" and "-" in text) or (empty == "ValueError" and text == ""):
-        return outcome("ValueError")
+def parse_span_oracle(result: str, sign: bool, values: dict[str, int], name: str, text: str) -> object:
     count = sum(int(a) * values[u] for a, u in re.findall(r"(\d+)([a-z])", text))
-    count = -count if minus == "negative" and text[:1] == "-" else count
+    count = -count if sign and text[:1] == "-" else count
     return count if result == "number" else f"{count} {name}"
 
 
-def parse_span_rules(s: str, minus: str, empty: str, name: str) -> tuple[Rule, ...]:
+def parse_span_rules(s: str, sign: bool, name: str) -> tuple[Rule, ...]:
     return (
-        {
-            "negative": (
-                "A minus in front makes it negative.",
-                "It may begin with a minus; then the result is negative.",
-                "With a `-` in front the number is negative.",
-            ),
-            "ignored": ("Ignore a minus in front.", "A `-` in front does not count.", "Drop a minus in front."),
-            "ValueError": raising(f"`{s}` begins with a minus", "ValueError"),
-        }[minus],
-        (f"An empty `{s}` is 0 {name}.", f"For an empty `{s}` the number is 0.", "Nothing at all counts as 0.")
-        if empty == "0"
-        else when_empty(s, empty),
+        (f"An empty `{s}` is 0 {name}.", f"For an empty `{s}` the number is 0.", "Nothing at all counts as 0."),
+        *(
+            [
+                (
+                    "A minus in front makes it negative.",
+                    "It may begin with a minus; then the result is negative.",
+                    "With a `-` in front the number is negative.",
+                )
+            ]
+            if sign
+            else []
+        ),
     )
 
 
-def parse_span_code(n: Names, units: str, result: str, minus: str, empty: str) -> str:
+def parse_span_code(n: Names, result: str, sign: bool, values: dict[str, int], name: str) -> str:
     f, s = n
-    name, values = SPANS[units]
-    check = "" if empty == "0" else empty_guard(s, empty)
-    if minus == "ValueError":
-        check += guard(f'{s}.startswith("-")', minus, f"{s} is negative")
-    parts = f"{s}.split()" if minus == "ValueError" else f'{s}.removeprefix("-").split()'
-    negate = f'    if {s}.startswith("-"):\n        total = -total\n' if minus == "negative" else ""
+    negate = f'    if {s}.startswith("-"):\n        total = -total\n' if sign else ""
     final = "total" if result == "number" else f'f"{{total}} {name}"'
     table = "{" + ", ".join(f'"{u}": {v}' for u, v in values.items()) + "}"
     return f"""
 def {f}({s}):
-{check}    table = {table}
+    table = {table}
     total = 0
-    for part in {parts}:
-        total += int(part[:-1]) * table[part[-1]]
+    number = ""
+    for c in {s}:
+        if c.isdigit():
+            number += c
+        elif c in table:
+            total += int(number) * table[c]
+            number = ""
 {negate}    return {final}
 """
 
@@ -65,21 +56,23 @@ def {f}({s}):
 @family(
     "parse_span read_duration duration_seconds span_seconds",
     "text s span duration",
-    units=SPANS,
+    units=("hms", "dhm", "wd"),
     result=("number", "text"),
-    minus=("negative", "ignored", "ValueError"),
-    empty=("0", "ValueError"),
+    sign=(False, True),
 )
-def parse_span(n: Names, units: str, result: str, minus: str, empty: str) -> Task:
+def parse_span(n: Names, units: str, result: str, sign: bool) -> Task:
     _, s = n
-    name, values = SPANS[units]
+    between = " "
+    values = {"hms": {"h": 3600, "m": 60, "s": 1}, "dhm": {"d": 1440, "h": 60, "m": 1}, "wd": {"w": 7, "d": 1}}[units]
+    name = {"hms": "seconds", "dhm": "minutes", "wd": "days"}[units]
     letters = list(values)
-    example = " ".join(f"{i + 1}{u}" for i, u in enumerate(letters[:2]))
+    example = between.join(f"{i + 1}{u}" for i, u in enumerate(letters[:2]))
     total = sum((i + 1) * values[u] for i, u in enumerate(letters[:2]))
     shown = total if result == "number" else f'"{total} {name}"'
     listed = ", ".join(f"`{u}`" for u in letters)
-    single = (f"1{letters[0]}", f"2{letters[1]}", f"10{letters[-1]}", f"100{letters[1]}", f"0{letters[0]}")
-    full = " ".join(f"{i + 2}{u}" for i, u in enumerate(letters))
+    texts = [("1", 0), ("2", 1), ("10", -1)]
+    single = [f"{a}{letters[i]}" for a, i in texts]
+    full = between.join(f"{i + 2}{u}" for i, u in enumerate(letters))
     return Task(
         says=(
             f"return how many {name} `{s}` is, a span like `{example}`, which gives {shown}",
@@ -89,10 +82,20 @@ def parse_span(n: Names, units: str, result: str, minus: str, empty: str) -> Tas
             f"read numbers with the units {listed} from `{s}` and return the {name}; `{example}` is {shown}",
             f"compute the {name} in `{s}`, written like `{example}` ({shown})",
         ),
-        rules=parse_span_rules(s, minus, empty, name),
-        code=parse_span_code(n, units, result, minus, empty),
-        oracle=partial(parse_span_oracle, units, result, minus, empty),
-        inputs=each("", *single, example, full, f"-3{letters[0]}", f"-{example}"),
+        rules=parse_span_rules(s, sign, name),
+        code=parse_span_code(n, result, sign, values, name),
+        oracle=partial(parse_span_oracle, result, sign, values, name),
+        inputs=each(
+            "",
+            *single,
+            example,
+            full,
+            f"-3{letters[0]}",
+            f"-{example}",
+            f"0{letters[0]}",
+            f"45{letters[-1]}",
+            f"100{letters[1]}",
+        ),
     )
 
 

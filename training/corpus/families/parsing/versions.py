@@ -71,21 +71,6 @@ def {f}({s}):
     )
 
 
-VERSION_PAIRS = (
-    ("1", "1"),
-    ("1.2", "1.10"),
-    ("2.0", "1.9"),
-    ("1.2.3", "1.2.4"),
-    ("1.0", "1"),
-    ("3", "3.0.1"),
-    ("10.1", "9.9"),
-    ("0.1.0", "0.1.0"),
-    ("5.5", "5.6"),
-    ("4.0.0", "4.0.1"),
-    ("7.8.9", "7.8.8"),
-)
-
-
 def compare_versions_oracle(separator: str, give: str, missing: str, one: str, two: str) -> object:
     p, q = (list(map(int, t.split(separator))) for t in (one, two))
     if len(p) != len(q) and missing == "ValueError":
@@ -93,16 +78,15 @@ def compare_versions_oracle(separator: str, give: str, missing: str, one: str, t
     while len(p) != len(q):
         (p if len(p) < len(q) else q).append(0)
     larger = next((1 if i > j else -1 for i, j in zip(p, q, strict=True) if i != j), 0)
-    by_sign = [one, one, two]
-    return {"number": larger, "larger": by_sign[larger], "smaller": by_sign[-larger], "bool": larger < 0}[give]
+    return {"number": larger, "larger": two if larger < 0 else one, "bool": larger < 0}[give]
 
 
 @family(
     "compare_versions newer_version version_order later_version",
     "a first left old",
     "b second right new",
-    separator=(".", "-", ":"),
-    give=("number", "larger", "smaller", "bool"),
+    separator=(".", "-"),
+    give=("number", "larger", "bool"),
     missing=("0", "ValueError"),
 )
 def compare_versions(n: Names, separator: str, give: str, missing: str) -> Task:
@@ -113,18 +97,25 @@ def compare_versions(n: Names, separator: str, give: str, missing: str) -> Task:
         fill = '    if len(x) != len(y):\n        raise ValueError("lengths differ")\n'
     else:
         fill = "    size = max(len(x), len(y))\n    x += [0] * (size - len(x))\n    y += [0] * (size - len(y))\n"
-    result = {
-        "number": "(x > y) - (x < y)",
-        "larger": f"{b} if y > x else {a}",
-        "smaller": f"{b} if y < x else {a}",
-        "bool": "y > x",
-    }[give]
+    result = {"number": "(x > y) - (x < y)", "larger": f"{b} if y > x else {a}", "bool": "y > x"}[give]
     what = {
         "number": f"return 1 if `{a}` is larger, -1 if `{b}` is, else 0",
         "larger": f"return the larger one, or `{a}` if they are equal",
-        "smaller": f"return the smaller one, or `{a}` if they are equal",
         "bool": f"return True if `{b}` is larger, else False",
     }[give]
+    pairs = (
+        ("1", "1"),
+        ("1.2", "1.10"),
+        ("2.0", "1.9"),
+        ("1.2.3", "1.2.4"),
+        ("1.0", "1"),
+        ("3", "3.0.1"),
+        ("10.1", "9.9"),
+        ("0.1.0", "0.1.0"),
+        ("5.5", "5.6"),
+        ("4.0.0", "4.0.1"),
+        ("7.8.9", "7.8.8"),
+    )
     return Task(
         says=(
             f"compare the versions `{a}` and `{b}`, texts like `{example}`, number by number and {what}",
@@ -145,5 +136,5 @@ def compare_versions(n: Names, separator: str, give: str, missing: str) -> Task:
         ),
         code=f"def {f}({a}, {b}):\n    x = {x}\n    y = {y}\n{fill}    return {result}",
         oracle=partial(compare_versions_oracle, separator, give, missing),
-        inputs=tuple((p.replace(".", separator), q.replace(".", separator)) for p, q in VERSION_PAIRS),
+        inputs=tuple((p.replace(".", separator), q.replace(".", separator)) for p, q in pairs),
     )

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 from functools import partial
 
-from training.corpus.clauses import raising
+from training.corpus.clauses import outcome, raising
 from training.corpus.families.records.data import PARTS, PEOPLE, SALES
-from training.corpus.literals import literal
 from training.corpus.registry import family
 from training.corpus.types import Names, Task
 
@@ -25,17 +23,13 @@ SORT_RECORDS_INPUTS: tuple[tuple[object, ...], ...] = (
 )
 
 
-def sort_records_oracle(missing: str, reverse: bool, rows: list[dict[str, int]], key: str) -> list[dict[str, int]]:
+def sort_records_oracle(missing: str, reverse: bool, give: str, rows: list[dict[str, int]], key: str) -> object:
     if missing == "KeyError" and any(key not in r for r in rows):
-        raise KeyError(key)
+        return outcome("KeyError")
     rest = [r for r in rows if key not in r]
     out = sorted((r for r in rows if key in r), key=lambda r: r[key], reverse=reverse)
-    return out + rest if missing == "last" else rest + out
-
-
-def first_records_oracle(give: str, top: int | None, rows: list[dict[str, int]]) -> object:
-    first = list(itertools.islice(rows, top))
-    return first if give == "records" else [r.get("name") for r in first]
+    out = out + rest if missing == "last" else rest + out
+    return out if give == "records" else [r.get("name") for r in out]
 
 
 @family(
@@ -45,9 +39,8 @@ def first_records_oracle(give: str, top: int | None, rows: list[dict[str, int]])
     missing=("last", "first", "KeyError"),
     reverse=(False, True),
     give=("records", "names"),
-    top=(None, 2, 3),
 )
-def sort_records(n: Names, missing: str, reverse: bool, give: str, top: int | None) -> Task:
+def sort_records(n: Names, missing: str, reverse: bool, give: str) -> Task:
     f, rs, k = n
     order = "descending" if reverse else "ascending"
     backwards = ", reverse=True" if reverse else ""
@@ -56,8 +49,7 @@ def sort_records(n: Names, missing: str, reverse: bool, give: str, top: int | No
     if missing != "KeyError":
         rest = f"[r for r in {rs} if {k} not in r]"
         lines += f"    rest = {rest}\n    out = {'out + rest' if missing == 'last' else 'rest + out'}\n"
-    first = f"out[:{top}]" if top else "out"
-    result = first if give == "records" else f'[r.get("name") for r in {first}]'
+    result = "out" if give == "records" else '[r.get("name") for r in out]'
     what = "the sorted list" if give == "records" else "the list of their `name` values"
     return Task(
         says=(
@@ -81,20 +73,9 @@ def sort_records(n: Names, missing: str, reverse: bool, give: str, top: int | No
                 if give == "names"
                 else []
             ),
-            *(
-                [
-                    (
-                        f"Only return the first {top}.",
-                        f"Keep only the first {top} of the result.",
-                        f"Cut the result to the first {top}.",
-                    )
-                ]
-                if top
-                else []
-            ),
         ),
         code=f"def {f}({rs}, {k}):\n{lines}    return {result}",
-        oracle=lambda rows, key: first_records_oracle(give, top, sort_records_oracle(missing, reverse, rows, key)),
+        oracle=partial(sort_records_oracle, missing, reverse, give),
         inputs=SORT_RECORDS_INPUTS,
     )
 
@@ -112,22 +93,14 @@ UPDATE_RECORDS_INPUTS: tuple[tuple[object, ...], ...] = (
 
 def update_records_oracle(when: str, flag: str, rows: list[dict[str, object]], key: str, value: object) -> object:
     out = [dict(r) for r in rows]
-    hits = [r for r in out if key in r and {"present": True, "None": r[key] is None, "falsy": not r[key]}.get(when)]
-    hits += [r for r in out if key not in r and when != "present"]
-    hits = out if when == "always" else hits
+    hits = [r for r in out if when == "always" or key not in r or (when == "None" and r[key] is None)]
     for r in hits:
         r[key] = value
     return (out, len(hits)) if flag == "count" else out
 
 
 def update_records_says(rs: str, k: str, v: str, when: str, flag: str) -> tuple[str, ...]:
-    which = {
-        "missing": f"that have no `{k}`",
-        "present": f"that have a `{k}`",
-        "always": "",
-        "None": f"in which `{k}` is missing or None",
-        "falsy": f"in which `{k}` is missing or falsy",
-    }[when]
+    which = {"missing": f"that have no `{k}`", "always": "", "None": f"in which `{k}` is missing or None"}[when]
     dicts = f"each of the dicts `{rs}` {which}".strip()
     result = "the list" if flag == "nothing" else "a tuple of the list and the number of changed dicts"
     return (
@@ -140,34 +113,18 @@ def update_records_says(rs: str, k: str, v: str, when: str, flag: str) -> tuple[
     )
 
 
-def update_records_tests(f: str, when: str, copy: bool) -> tuple[str, ...]:
-    """Whether the given dicts themselves change."""
-    given: tuple[tuple[list[dict[str, object]], int], ...] = (([{"a": 1}, {"b": 5}], 2), ([{"b": None}, {"c": 3}], 0))
-    tests = []
-    for rows, value in given:
-        left = rows if copy else update_records_oracle(when, "nothing", rows, "b", value)
-        tests.append(f'rows = {literal(rows)}\n{f}(rows, "b", {value})\nassert rows == {literal(left)}')
-    return tuple(tests)
-
-
 @family(
     "update_records set_field change_rows mark_rows",
     "records rows items tasks",
     "key field name column",
     "value new_value content x",
-    when=("missing", "present", "always", "None", "falsy"),
+    when=("missing", "always", "None"),
     copy=(True, False),
     flag=("nothing", "count"),
 )
 def update_records(n: Names, when: str, copy: bool, flag: str) -> Task:
     f, rs, k, v = n
-    test = {
-        "missing": f"{k} not in r",
-        "present": f"{k} in r",
-        "always": "",
-        "None": f"r.get({k}) is None",
-        "falsy": f"not r.get({k})",
-    }[when]
+    test = {"missing": f"{k} not in r", "always": "", "None": f"r.get({k}) is None"}[when]
     if copy:
         new = f"{{**r, {k}: {v}}}"
         out = f"[{new} if {test} else dict(r) for r in {rs}]" if test else f"[{new} for r in {rs}]"
@@ -184,6 +141,7 @@ def update_records(n: Names, when: str, copy: bool, flag: str) -> Task:
         body = (
             "    count = 0\n" if flag == "count" else ""
         ) + f"    for r in {rs}:\n{inner}    return {rs if flag == 'nothing' else f'{rs}, count'}"
+    expected = "{'a': 1}" if copy else "{'a': 1, 'b': 2}"
     return Task(
         says=update_records_says(rs, k, v, when, flag),
         rules=(
@@ -198,7 +156,13 @@ def update_records(n: Names, when: str, copy: bool, flag: str) -> Task:
         code=f"def {f}({rs}, {k}, {v}):\n{body}",
         oracle=partial(update_records_oracle, when, flag),
         inputs=UPDATE_RECORDS_INPUTS,
-        tests=update_records_tests(f, when, copy),
+        tests=(
+            f'rows = [{{"a": 1}}]\n{f}(rows, "b", 2)\nassert rows == [{expected.replace(chr(39), chr(34))}]',
+            (
+                f'rows = [{{"z": None}}]\n{f}(rows, "y", 0)\n'
+                f'assert rows == [{{"z": None{"" if copy else chr(44) + " " + chr(34) + "y" + chr(34) + ": 0"}}}]'
+            ),
+        ),
     )
 
 

@@ -180,19 +180,15 @@ def filter_records(n: Names, op: str, give: str) -> Task:
     which=("largest", "smallest"),
     tie=("first", "last"),
     empty=("None", "ValueError", "{}"),
-    missing=("KeyError", "skip"),
 )
-def best_record(n: Names, which: str, tie: str, empty: str, missing: str) -> Task:
+def best_record(n: Names, which: str, tie: str, empty: str) -> Task:
     f, rs, k = n
     pick = "max" if which == "largest" else "min"
     source = rs if tie == "first" else f"reversed({rs})"
-    skip = f"    {rs} = [r for r in {rs} if {k} in r]\n" if missing == "skip" else ""
 
     def oracle(rows: list[dict[str, int]], key: str) -> object:
         if not rows:
-            return outcome(empty)
-        if missing == "skip":
-            rows = [r for r in rows if key in r]
+            return {} if empty == "{}" else outcome(empty)
         wanted = sorted(r[key] for r in rows)[-1 if which == "largest" else 0]
         return [r for r in rows if r[key] == wanted][0 if tie == "first" else -1]
 
@@ -212,11 +208,8 @@ def best_record(n: Names, which: str, tie: str, empty: str, missing: str) -> Tas
                 f"If there are several, the {tie} one wins.",
             ),
             when_empty(rs, empty if empty != "{}" else "an empty dict"),
-            raising(f"a dict has no `{k}`", "KeyError")
-            if missing == "KeyError"
-            else (f"Skip dicts without `{k}`.", "Leave out dicts that lack the key.", "Ignore dicts without the key."),
         ),
-        code=f"def {f}({rs}, {k}):\n{skip}{empty_guard(rs, empty)}    return {pick}({source}, key=lambda r: r[{k}])",
+        code=f"def {f}({rs}, {k}):\n{empty_guard(rs, empty)}    return {pick}({source}, key=lambda r: r[{k}])",
         oracle=oracle,
         inputs=(
             ([], "a"),
@@ -227,7 +220,5 @@ def best_record(n: Names, which: str, tie: str, empty: str, missing: str) -> Tas
             (SALES, "item"),
             ([{"n": 2, "id": 1}, {"n": 2, "id": 2}, {"n": 3, "id": 3}, {"n": 3, "id": 4}], "n"),
             ([{"w": 0, "c": "x"}, {"w": -4, "c": "y"}, {"w": -4, "c": "z"}, {"w": 0, "c": "q"}], "w"),
-            ([{"m": 3}, {"k": 1}, {"m": 5, "k": 2}], "m"),
-            (PARTS, "price"),
         ),
     )

@@ -7,7 +7,7 @@ from functools import partial
 from training.corpus.clauses import outcome, raising
 from training.corpus.families.records.data import PARTS, PEOPLE, SALES
 from training.corpus.registry import family
-from training.corpus.types import Names, Rule, Task
+from training.corpus.types import Names, Task
 
 TOTAL_BY_INPUTS: tuple[tuple[object, ...], ...] = (
     ([], "a", "b"),
@@ -22,15 +22,13 @@ TOTAL_BY_INPUTS: tuple[tuple[object, ...], ...] = (
 )
 
 
-def groups_oracle(missing: str, rows: list[dict[str, int]], group: str, value: str) -> dict[int, list[int]]:
+def total_by_oracle(what: str, missing: str, rows: list[dict[str, int]], group: str, value: str) -> object:
+    out: dict[object, object] = {}
     if missing == "skip":
         rows = [r for r in rows if group in r and value in r]
-    return {name: [r[value] for r in rows if r[group] == name] for name in [r[group] for r in rows]}
-
-
-def total_by_oracle(what: str, single: str, groups: dict[int, list[int]]) -> object:
-    return {
-        name: {
+    for name in [r[group] for r in rows]:
+        x = [r[value] for r in rows if r[group] == name]
+        out[name] = {
             "sum": sum(x),
             "count": len(x),
             "largest": sorted(x)[-1],
@@ -38,19 +36,7 @@ def total_by_oracle(what: str, single: str, groups: dict[int, list[int]]) -> obj
             "average": sum(x) / len(x),
             "list": x,
         }[what]
-        for name, x in groups.items()
-        if single == "keep" or x[1:]
-    }
-
-
-GROUP_RESULTS = {
-    "sum": ("sum(x)", "the sum of the"),
-    "count": ("len(x)", "the number of"),
-    "largest": ("max(x)", "the largest of the"),
-    "smallest": ("min(x)", "the smallest of the"),
-    "average": ("sum(x) / len(x)", "the average of the"),
-    "list": ("x", "the list of the"),
-}
+    return out
 
 
 @family(
@@ -58,15 +44,28 @@ GROUP_RESULTS = {
     "records rows sales items",
     "group key category by",
     "value field amount number",
-    what=GROUP_RESULTS,
+    what=("sum", "count", "largest", "smallest", "average", "list"),
     missing=("KeyError", "skip"),
-    single=("keep", "drop"),
 )
-def total_by(n: Names, what: str, missing: str, single: str) -> Task:
+def total_by(n: Names, what: str, missing: str) -> Task:
     f, rs, g, v = n
     skip = f"        if {g} not in r or {v} not in r:\n            continue\n" if missing == "skip" else ""
-    result, named = GROUP_RESULTS[what]
-    test = " if len(x) > 1" if single == "drop" else ""
+    result = {
+        "sum": "{k: sum(x) for k, x in out.items()}",
+        "count": "{k: len(x) for k, x in out.items()}",
+        "largest": "{k: max(x) for k, x in out.items()}",
+        "smallest": "{k: min(x) for k, x in out.items()}",
+        "average": "{k: sum(x) / len(x) for k, x in out.items()}",
+        "list": "out",
+    }[what]
+    named = {
+        "sum": "the sum of the",
+        "count": "the number of",
+        "largest": "the largest of the",
+        "smallest": "the smallest of the",
+        "average": "the average of the",
+        "list": "the list of the",
+    }[what]
     return Task(
         says=(
             f"group the dicts `{rs}` by `{g}` and return a dict with {named} `{v}` values of each group",
@@ -84,18 +83,15 @@ def total_by(n: Names, what: str, missing: str, single: str) -> Task:
                 "Ignore dicts in which a key is missing.",
                 "Leave out dicts without both keys.",
             ),
-            ("Leave out groups of a single dict.", "Drop groups of one dict.", "A group needs two dicts or more.")
-            if single == "drop"
-            else ("Keep groups of a single dict.", "A single dict is a group, too.", "A group may be one dict."),
         ),
         code=f"""
 def {f}({rs}, {g}, {v}):
     out = {{}}
     for r in {rs}:
 {skip}        out.setdefault(r[{g}], []).append(r[{v}])
-    return {{k: {result} for k, x in out.items(){test}}}
+    return {result}
 """,
-        oracle=lambda rows, *keys: total_by_oracle(what, single, groups_oracle(missing, rows, *keys)),
+        oracle=partial(total_by_oracle, what, missing),
         inputs=TOTAL_BY_INPUTS,
     )
 
@@ -104,7 +100,6 @@ INDEX_BY_INPUTS: tuple[tuple[object, ...], ...] = (
     ([], "a"),
     ([{"b": 1}], "a"),
     (PEOPLE, "name"),
-    ([{"city": "Rome", "name": "Ann"}, {"city": "Bonn", "name": "Eva"}], "city"),
     (PEOPLE, "city"),
     (PARTS, "kind"),
     (PARTS, "id"),
@@ -117,41 +112,14 @@ INDEX_BY_INPUTS: tuple[tuple[object, ...], ...] = (
 )
 
 
-def index_by_oracle(twice: str, missing: str, value: str, rows: list[dict[str, object]], key: str) -> object:
+def index_by_oracle(twice: str, missing: str, rows: list[dict[str, object]], key: str) -> object:
     if missing == "KeyError" and any(key not in r for r in rows):
         return outcome("KeyError")
     rows = [r for r in rows if key in r]
-    out: dict[object, list[object]] = {}
-    for name in [r[key] for r in rows]:
-        group = [dict(r) for r in rows if r[key] == name]
-        if value == "rest":
-            for r in group:
-                r.pop(key)
-        out[name] = [r.get("name") for r in group] if value == "name" else [*group]
+    out = {r[key]: [s for s in rows if s[key] == r[key]] for r in rows}
     if twice == "ValueError" and any(len(group) > 1 for group in out.values()):
         return outcome("ValueError")
     return out if twice == "list" else {name: group[0 if twice == "first" else -1] for name, group in out.items()}
-
-
-def stored_rules(k: str, value: str) -> tuple[Rule, ...]:
-    rules: dict[str, tuple[Rule, ...]] = {
-        "dict": (),
-        "rest": (
-            (
-                f"Leave `{k}` itself out of the dicts.",
-                f"The dicts in the result are copies without `{k}`.",
-                f"The new dicts do not contain `{k}`.",
-            ),
-        ),
-        "name": (
-            (
-                "Store only the `name` of a dict, or None if it has none.",
-                "In place of a dict put its `name`, None if it is missing.",
-                "Instead of the dict, use its `name` (None without one).",
-            ),
-        ),
-    }
-    return rules[value]
 
 
 @family(
@@ -160,20 +128,16 @@ def stored_rules(k: str, value: str) -> tuple[Rule, ...]:
     "key field name column",
     twice=("last", "first", "list", "ValueError"),
     missing=("skip", "KeyError"),
-    value=("dict", "rest", "name"),
 )
-def index_by(n: Names, twice: str, missing: str, value: str) -> Task:
+def index_by(n: Names, twice: str, missing: str) -> Task:
     f, rs, k = n
     skip = f"        if {k} not in r:\n            continue\n" if missing == "skip" else ""
-    stored = {"dict": "r", "rest": f"{{a: b for a, b in r.items() if a != {k}}}", "name": 'r.get("name")'}[value]
-    check = f'        if r[{k}] in out:\n            raise ValueError("value occurs twice")\n'
     step = {
-        "last": f"out[r[{k}]] = {stored}",
-        "first": f"out.setdefault(r[{k}], {stored})",
-        "list": f"out.setdefault(r[{k}], []).append({stored})",
-        "ValueError": f"out[r[{k}]] = {stored}",
+        "last": f"out[r[{k}]] = r",
+        "first": f"out.setdefault(r[{k}], r)",
+        "list": f"out.setdefault(r[{k}], []).append(r)",
+        "ValueError": f'if r[{k}] in out:\n            raise ValueError("value occurs twice")\n        out[r[{k}]] = r',
     }[twice]
-    skip += check if twice == "ValueError" else ""
     return Task(
         says=(
             f"return a dict that maps each value of `{k}` to its dict in `{rs}`",
@@ -205,9 +169,8 @@ def index_by(n: Names, twice: str, missing: str, value: str) -> Task:
             raising("a dict lacks the key", "KeyError")
             if missing == "KeyError"
             else (f"Skip dicts without `{k}`.", "Leave out dicts that lack the key.", "Ignore dicts without the key."),
-            *stored_rules(k, value),
         ),
         code=f"def {f}({rs}, {k}):\n    out = {{}}\n    for r in {rs}:\n{skip}        {step}\n    return out",
-        oracle=partial(index_by_oracle, twice, missing, value),
+        oracle=partial(index_by_oracle, twice, missing),
         inputs=INDEX_BY_INPUTS,
     )

@@ -4,24 +4,9 @@ from __future__ import annotations
 
 from functools import partial
 
-from training.corpus.clauses import (
-    each,
-    empty_guard,
-    guard,
-    ignoring_case,
-    lower,
-    outcome,
-    when_empty,
-    when_negative,
-)
+from training.corpus.clauses import each
 from training.corpus.registry import family
 from training.corpus.types import Names, Rule, Task
-
-OTHERS: dict[str, tuple[str, ...]] = {
-    "keep": ("Other characters stay the same.", "Keep all other characters.", "Do not change other characters."),
-    "drop": ("Drop other characters.", "Other characters are left out.", "Remove all other characters."),
-    "star": ("Other characters become `*`.", "Put `*` for other characters.", "Replace all other characters by `*`."),
-}
 
 CAESAR_INPUTS: tuple[tuple[object, ...], ...] = (
     ("", 3),
@@ -33,8 +18,6 @@ CAESAR_INPUTS: tuple[tuple[object, ...], ...] = (
     ("Mix 12", 26),
     ("wrap", 30),
     ("aB", 13),
-    ("Up, down", -2),
-    ("", -1),
 )
 
 
@@ -67,9 +50,8 @@ def caesar_says(s: str, k: str, direction: str) -> tuple[str, ...]:
     direction=("forward", "backward"),
     others=("keep", "drop", "star"),
     case=("both", "lower"),
-    negative=("None", "ValueError"),
 )
-def caesar(n: Names, direction: str, others: str, case: str, negative: str) -> Task:
+def caesar(n: Names, direction: str, others: str, case: str) -> Task:
     f, s, k = n
     sign = "+" if direction == "forward" else "-"
     rest = {
@@ -78,10 +60,6 @@ def caesar(n: Names, direction: str, others: str, case: str, negative: str) -> T
         "star": '        else:\n            out += "*"\n',
     }[others]
     source = f"{s}.lower()" if case == "lower" else s
-
-    def oracle(text: str, shift: int) -> object:
-        return outcome(negative) if shift < 0 else caesar_oracle(direction, others, case, text, shift)
-
     base = (
         '            base = ord("a") if c.islower() else ord("A")\n'
         if case == "both"
@@ -90,47 +68,62 @@ def caesar(n: Names, direction: str, others: str, case: str, negative: str) -> T
     return Task(
         says=caesar_says(s, k, direction),
         rules=(
-            OTHERS[others],
+            {
+                "keep": (
+                    "Other characters stay the same.",
+                    "Keep all other characters.",
+                    "Do not change other characters.",
+                ),
+                "drop": ("Drop other characters.", "Other characters are left out.", "Remove all other characters."),
+                "star": (
+                    "Other characters become `*`.",
+                    "Put `*` for other characters.",
+                    "Replace all other characters by `*`.",
+                ),
+            }[others],
             ("Keep upper and lower case.", "The case of letters stays the same.", "Letters keep their case.")
             if case == "both"
             else ("First convert everything to lower case.", "The result is in lower case.", "Work in lower case."),
-            when_negative(k, negative),
         ),
         code=f"""
 def {f}({s}, {k}):
-{guard(f"{k} < 0", negative, f"{k} is negative")}    out = ""
+    out = ""
     for c in {source}:
         if c.isalpha():
 {base}            out += chr((ord(c) - base {sign} {k}) % 26 + base)
 {rest}    return out
 """,
-        oracle=oracle,
+        oracle=partial(caesar_oracle, direction, others, case),
         inputs=CAESAR_INPUTS,
     )
 
 
-RUN_FORMS: dict[str, tuple[str, str]] = {
-    "after": ("`a3b3` for `aaabbb`", 'f"{c}{k}"'),
-    "before": ("`3a3b` for `aaabbb`", 'f"{k}{c}"'),
-    "pairs": ('the list `[("a", 3), ("b", 3)]` for `aaabbb`', "(c, k)"),
-}
-
-
-def run_lengths_oracle(form: str, least: int, spaces: str, ignore: bool, text: str) -> object:
+def run_lengths_oracle(form: str, single: str, least: int, drop: str, text: str) -> object:
     runs: list[list[str]] = []
-    for c in text:
-        c = c.lower() if ignore else c
+    for c in text.replace(" ", "") if drop else text:
         if runs and runs[-1][0] == c:
             runs[-1].append(c)
-        elif c != " " or spaces == "keep":
+        else:
             runs.append([c])
-    counted = [(run[0], len(run)) for run in runs if len(run) >= least]
+    runs = [run for run in runs if len(run) >= least]
     if form == "pairs":
-        return counted
-    return "".join(c + str(k) if form == "after" else str(k) + c for c, k in counted)
+        return [(run[0], len(run)) for run in runs]
+    counts = ["" if len(run) == 1 and single == "omit" else f"{len(run)}" for run in runs]
+    return "".join(run[0] + k if form == "after" else k + run[0] for run, k in zip(runs, counts, strict=True))
 
 
-def run_lengths_says(s: str, example: str) -> tuple[str, ...]:
+def run_lengths_says(s: str, form: str, single: str, least: int) -> tuple[str, ...]:
+    example = {
+        "after": "`a3b1` for `aaab`" if single == "always" else "`a3b` for `aaab`",
+        "before": "`3a1b` for `aaab`" if single == "always" else "`3ab` for `aaab`",
+        "pairs": 'the list `[("a", 3), ("b", 1)]` for `aaab`',
+    }[form]
+    if least == 2:
+        example = {
+            "after": "`a3` for `aaab`",
+            "before": "`3a` for `aaab`",
+            "pairs": 'the list `[("a", 3)]` for `aaab`',
+        }[form]
     return (
         f"run-length encode `{s}`: {example}",
         f"return the run-length encoding of `{s}`, for example {example}",
@@ -141,51 +134,69 @@ def run_lengths_says(s: str, example: str) -> tuple[str, ...]:
     )
 
 
-def run_lengths_rules(least: int, spaces: str, ignore: bool) -> tuple[Rule, ...]:
-    return (
-        ("Every run counts.", "Encode runs of only one character, too.", "A run may be a single character.")
-        if least == 1
-        else (
-            f"Leave out runs of fewer than {least} characters.",
-            f"Skip runs shorter than {least}.",
-            f"Only runs of at least {least} characters count.",
-        ),
-        ("First remove all spaces.", "Leave out all spaces first.", "Spaces are dropped before.")
-        if spaces == "drop"
-        else ("Spaces count as characters.", "Spaces matter.", "Treat spaces like other characters."),
-        ("First convert everything to lower case.", "The result is in lower case.", "Work in lower case.")
-        if ignore
-        else ignoring_case(ignore),
+def run_lengths_rules(form: str, single: str, least: int) -> tuple[Rule, ...]:
+    rules = (
+        [
+            (
+                "Leave out runs of length 1.",
+                "Skip characters that are not repeated.",
+                "Runs of only one character are left out.",
+            )
+        ]
+        if least == 2
+        else []
     )
+    if single == "omit" and form != "pairs" and least == 1:
+        rules.append(("A count of 1 is not written.", "Do not write the count 1.", "Omit the number 1."))
+    elif single == "omit":
+        rules.append(("Ignore spaces.", "Leave out all spaces first.", "Spaces are dropped before."))
+    return tuple(rules)
+
+
+def run_lengths_code(n: Names, form: str, single: str, least: int, drop: str) -> str:
+    f, s = n
+    if form == "pairs":
+        piece, start, result = "(c, k)", "[]", "out"
+    else:
+        count = 'str(k) if k > 1 else ""' if single == "omit" else "str(k)"
+        joined = f"c + ({count})" if single == "omit" else f"c + {count}"
+        piece = joined if form == "after" else f"({count}) + c" if single == "omit" else f"{count} + c"
+        start, result = '""', "out"
+    add = f"out.append({piece})" if form == "pairs" else f"out += {piece}"
+    keep = "" if least == 1 else f"        if k >= {least}:\n            {add}\n"
+    inner = keep or f"        {add}\n"
+    if drop and form != "pairs":
+        inner = inner.replace('(str(k) if k > 1 else "")', "str(k)")
+    return f"""
+def {f}({s}):
+{drop}    out = {start}
+    i = 0
+    while i < len({s}):
+        c = {s}[i]
+        k = 1
+        while i + k < len({s}) and {s}[i + k] == c:
+            k += 1
+{inner}        i += k
+    return {result}
+"""
 
 
 @family(
     "run_lengths encode_runs compress rle",
     "text s letters data",
-    form=RUN_FORMS,
-    least=(1, 2, 3),
-    spaces=("keep", "drop"),
-    ignore=(True, False),
+    form=("after", "before", "pairs"),
+    single=("always", "omit"),
+    least=(1, 2),
 )
-def run_lengths(n: Names, form: str, least: int, spaces: str, ignore: bool) -> Task:
-    f, s = n
-    example, piece = RUN_FORMS[form]
-    source = f"{s}{lower(ignore)}" + ('.replace(" ", "")' if spaces == "drop" else "")
-    test = f" if k >= {least}" if least > 1 else ""
-    listed = f"{piece} for c, k in runs{test}"
+def run_lengths(n: Names, form: str, single: str, least: int) -> Task:
+    _, s = n
+    drop = f'    {s} = {s}.replace(" ", "")\n' if single == "omit" and (form == "pairs" or least == 2) else ""
     return Task(
-        says=run_lengths_says(s, example),
-        rules=run_lengths_rules(least, spaces, ignore),
-        code=f"""
-from itertools import groupby
-
-
-def {f}({s}):
-    runs = [(c, len(list(run))) for c, run in groupby({source})]
-    return {f"[{listed}]" if form == "pairs" else f'"".join({listed})'}
-""",
-        oracle=partial(run_lengths_oracle, form, least, spaces, ignore),
-        inputs=each("", "a", "aaab", "aAbBB", "aa bb", "zzzz", "a  a", "112333", "x  xyyY", "   Q"),
+        says=run_lengths_says(s, form, single, least),
+        rules=run_lengths_rules(form, single, least),
+        code=run_lengths_code(n, form, single, least, drop),
+        oracle=partial(run_lengths_oracle, form, single, least, drop),
+        inputs=each("", "a", "aaab", "abc", "aa bb", "zzzz", "a  a", "112333", "xyyx"),
     )
 
 
@@ -203,32 +214,26 @@ ENCODE_TEXT_INPUTS = each(
 )
 
 
-TABLES = {
-    "vowels": {"a": "4", "e": "3", "i": "1", "o": "0"},
-    "digits": {"0": "o", "1": "l", "3": "e", "5": "s"},
-    "umlauts": {"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"},
-    "brackets": {"(": "[", ")": "]", "<": "{", ">": "}"},
-    "dna": {"A": "T", "T": "A", "C": "G", "G": "C"},
-}
-
-
 @family(
     "encode_text translate_chars substitute recode",
     "text s word message",
-    table=TABLES,
+    table=("vowels", "digits", "umlauts", "brackets", "dna"),
     others=("keep", "drop", "star"),
-    empty=("None", "ValueError"),
 )
-def encode_text(n: Names, table: str, others: str, empty: str) -> Task:
+def encode_text(n: Names, table: str, others: str) -> Task:
     f, s = n
-    pairs = TABLES[table]
+    pairs = {
+        "dna": {"A": "T", "T": "A", "C": "G", "G": "C"},
+        "vowels": {"a": "4", "e": "3", "i": "1", "o": "0"},
+        "digits": {"0": "o", "1": "l", "3": "e", "5": "s"},
+        "umlauts": {"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"},
+        "brackets": {"(": "[", ")": "]", "<": "{", ">": "}"},
+    }[table]
     shown = ", ".join(f"`{a}` by `{b}`" for a, b in pairs.items())
     default = {"keep": "c", "drop": '""', "star": '"*"'}[others]
     mapping = "{" + ", ".join(f'"{a}": "{b}"' for a, b in pairs.items()) + "}"
 
-    def oracle(text: str) -> object:
-        if not text:
-            return outcome(empty)
+    def oracle(text: str) -> str:
         return "".join(pairs[c] if c in pairs else {"keep": c, "drop": "", "star": "*"}[others] for c in text)
 
     return Task(
@@ -241,14 +246,21 @@ def encode_text(n: Names, table: str, others: str, empty: str) -> Task:
             f"substitute {shown} in the text `{s}`",
         ),
         rules=(
-            OTHERS[others],
-            when_empty(s, empty),
+            {
+                "keep": ("All other characters stay.", "Keep other characters.", "Leave other characters as they are."),
+                "drop": (
+                    "All other characters are dropped.",
+                    "Drop other characters.",
+                    "Leave out all other characters.",
+                ),
+                "star": (
+                    "All other characters become `*`.",
+                    "Put `*` for other characters.",
+                    "Replace all other characters by `*`.",
+                ),
+            }[others],
         ),
-        code=f"""
-def {f}({s}):
-{empty_guard(s, empty)}    table = {mapping}
-    return "".join(table.get(c, {default}) for c in {s})
-""",
+        code=f'def {f}({s}):\n    table = {mapping}\n    return "".join(table.get(c, {default}) for c in {s})',
         oracle=oracle,
         inputs=ENCODE_TEXT_INPUTS,
     )

@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-from training.corpus.clauses import (
-    each,
-    empty_guard,
-    guard,
-    ignoring_case,
-    lower,
-    outcome,
-    when_empty,
-    when_it_fails,
-)
+from functools import partial
+
+from training.corpus.clauses import each, ignoring_case, lower, when_empty
 from training.corpus.registry import family
 from training.corpus.types import Names, Task
 
@@ -21,9 +14,9 @@ from training.corpus.types import Names, Task
     "text s word phrase",
     ignore=(True, False),
     skip=("nothing", "spaces", "others"),
-    empty=("True", "False", "ValueError"),
+    empty=(True, False),
 )
-def is_palindrome(n: Names, ignore: bool, skip: str, empty: str) -> Task:
+def is_palindrome(n: Names, ignore: bool, skip: str, empty: bool) -> Task:
     f, s = n
     low = lower(ignore)
     clean = {
@@ -32,9 +25,9 @@ def is_palindrome(n: Names, ignore: bool, skip: str, empty: str) -> Task:
         "others": f"[c for c in {s}{low} if c.isalnum()]",
     }[skip]
 
-    def oracle(text: str) -> object:
+    def oracle(text: str) -> bool:
         if not text:
-            return outcome(empty)
+            return empty
         letters = [
             c.lower() if ignore else c
             for c in text
@@ -62,30 +55,14 @@ def is_palindrome(n: Names, ignore: bool, skip: str, empty: str) -> Task:
                     "Skip characters that are neither letters nor digits.",
                 ),
             }[skip],
-            when_empty(s, empty),
+            when_empty(s, str(empty)),
         ),
-        code=f"def {f}({s}):\n{empty_guard(s, empty)}    t = {clean}\n    return t == t[::-1]",
+        code=f"def {f}({s}):\n    if not {s}:\n        return {empty}\n    t = {clean}\n    return t == t[::-1]",
         oracle=oracle,
         inputs=each(
             "", "a", "Anna", "never odd or even", "Was it a car?", "abc", "no, on", "level", "Ab a", "12 21", "a, b a"
         ),
     )
-
-
-IS_ANAGRAM_INPUTS: tuple[tuple[object, ...], ...] = (
-    ("", ""),
-    ("a", "a"),
-    ("listen", "silent"),
-    ("Listen", "Silent"),
-    ("a b", "ba"),
-    ("abc", "abd"),
-    ("Dirty room", "dormitory"),
-    ("same", "same"),
-    ("aab", "abb"),
-    ("tea", "eat"),
-    ("", "x"),
-    ("no", ""),
-)
 
 
 @family(
@@ -95,17 +72,16 @@ IS_ANAGRAM_INPUTS: tuple[tuple[object, ...], ...] = (
     ignore=(True, False),
     spaces=(True, False),
     same=(True, False),
-    empty=("None", "False", "ValueError"),
 )
-def is_anagram(n: Names, ignore: bool, spaces: bool, same: bool, empty: str) -> Task:
+def is_anagram(n: Names, ignore: bool, spaces: bool, same: bool) -> Task:
     f, a, b = n
-    change = lower(ignore) + ('.replace(" ", "")' if spaces else "")
-    check = guard(f"not {a} or not {b}", empty, f"{a} or {b} is empty")
+    prepared = [
+        f"{x}{lower(ignore)}{'.replace(' + chr(34) + ' ' + chr(34) + ', ' + chr(34) * 2 + ')' if spaces else ''}"
+        for x in (a, b)
+    ]
     differ = "" if same else f" and {a} != {b}"
 
-    def oracle(x: str, y: str) -> object:
-        if "" in (x, y):
-            return outcome(empty)
+    def oracle(x: str, y: str) -> bool:
         one, two = (sorted((t.lower() if ignore else t).replace(" ", "" if spaces else " ")) for t in (x, y))
         return one == two and (same or x != y)
 
@@ -126,14 +102,21 @@ def is_anagram(n: Names, ignore: bool, spaces: bool, same: bool, empty: str) -> 
             ("Two equal texts are anagrams.", "Equal texts count.", "The texts may be equal.")
             if same
             else ("Two equal texts are not anagrams.", "Equal texts do not count.", "The texts must differ."),
-            when_it_fails(f"`{a}` or `{b}` is empty", empty),
         ),
-        code=f"""
-def {f}({a}, {b}):
-{check}    return sorted({a}{change}) == sorted({b}{change}){differ}
-""",
+        code=f"def {f}({a}, {b}):\n    return sorted({prepared[0]}) == sorted({prepared[1]}){differ}",
         oracle=oracle,
-        inputs=IS_ANAGRAM_INPUTS,
+        inputs=(
+            ("", ""),
+            ("a", "a"),
+            ("listen", "silent"),
+            ("Listen", "Silent"),
+            ("a b", "ba"),
+            ("abc", "abd"),
+            ("Dirty room", "dormitory"),
+            ("same", "same"),
+            ("aab", "abb"),
+            ("tea", "eat"),
+        ),
     )
 
 
@@ -151,34 +134,13 @@ COMMON_START_INPUTS: tuple[tuple[object, ...], ...] = (
 )
 
 
-def common_start_length(side: str, ignore: bool, one: str, two: str) -> int:
+def common_start_oracle(side: str, ignore: bool, result: str, one: str, two: str) -> object:
     best = 0
-    for size in range(1, min(len(one), len(two)) + 1):
+    for size in range(min(len(one), len(two)) + 1):
         p, q = (one[:size], two[:size]) if side == "start" else (one[len(one) - size :], two[len(two) - size :])
         if (p.lower() == q.lower()) if ignore else p == q:
             best = size
-    return best
-
-
-def common_start_oracle(side: str, result: str, one: str, best: int) -> object:
-    cut = best if side == "start" else len(one) - best
-    left, right = one[:cut], one[cut:]
-    text, rest = (left, right) if side == "start" else (right, left)
-    return {"text": text, "length": best, "rest": rest}[result]
-
-
-def common_start_says(a: str, b: str, side: str, result: str) -> tuple[str, ...]:
-    common = f"the longest common {side} of `{a}` and `{b}`"
-    place = "after" if side == "start" else "before"
-    what = {"text": common, "length": f"the length of {common}", "rest": f"the part of `{a}` {place} {common}"}[result]
-    return (
-        f"return {what}",
-        f"find {what}",
-        f"compute {what}",
-        f"determine {what} and return it",
-        f"compare the two strings and return {what}",
-        f"give {what}",
-    )
+    return best if result == "length" else one[:best] if side == "start" else one[len(one) - best :]
 
 
 @family(
@@ -187,32 +149,39 @@ def common_start_says(a: str, b: str, side: str, result: str) -> tuple[str, ...]
     "b second right two",
     side=("start", "end"),
     ignore=(True, False),
-    result=("text", "length", "rest"),
-    none=("None", "ValueError"),
+    result=("text", "length"),
 )
-def common_start(n: Names, side: str, ignore: bool, result: str, none: str) -> Task:
+def common_start(n: Names, side: str, ignore: bool, result: str) -> Task:
     f, a, b = n
     low = lower(ignore)
     x, y = (a, b) if side == "start" else (f"{a}[::-1]", f"{b}[::-1]")
-    start, end = f"{a}[:i]", f"{a}[i:]"
-    if side == "end":
-        start, end = f"{a}[len({a}) - i:]", f"{a}[:len({a}) - i]"
-
-    def oracle(one: str, two: str) -> object:
-        best = common_start_length(side, ignore, one, two)
-        return common_start_oracle(side, result, one, best) if best else outcome(none)
-
-    spelling = (
-        f"Return it as it is written in `{a}`.",
-        f"Take the characters from `{a}`.",
-        f"Use the spelling of `{a}`.",
-    )
+    part = f"{a}[:i]" if side == "start" else f"{a}[len({a}) - i:]"
+    what = {
+        "text": f"the longest common {side} of `{a}` and `{b}`",
+        "length": f"the length of the longest common {side} of `{a}` and `{b}`",
+    }[result]
     return Task(
-        says=common_start_says(a, b, side, result),
+        says=(
+            f"return {what}",
+            f"find {what}",
+            f"compute {what}",
+            f"determine {what} and return it",
+            f"compare the two strings and return {what}",
+            f"give {what}",
+        ),
         rules=(
             ignoring_case(ignore),
-            *([spelling] if ignore and result == "text" else []),
-            when_it_fails(f"`{a}` and `{b}` have no common {side}", none),
+            *(
+                [
+                    (
+                        f"Return it as it is written in `{a}`.",
+                        f"Take the characters from `{a}`.",
+                        f"Use the spelling of `{a}`.",
+                    )
+                ]
+                if ignore and result == "text"
+                else []
+            ),
         ),
         code=f"""
 def {f}({a}, {b}):
@@ -221,8 +190,8 @@ def {f}({a}, {b}):
         if x{low} != y{low}:
             break
         i += 1
-{guard("i == 0", none, f"no common {side}")}    return { {"text": start, "length": "i", "rest": end}[result] }
+    return {part if result == "text" else "i"}
 """,
-        oracle=oracle,
+        oracle=partial(common_start_oracle, side, ignore, result),
         inputs=COMMON_START_INPUTS,
     )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from training.corpus.clauses import each, empty_guard, ignoring_case, lower, outcome, when_empty
+from training.corpus.clauses import each, ignoring_case, lower
 from training.corpus.registry import family
-from training.corpus.types import Names, Rule, Task
+from training.corpus.types import Names, Task
 
 
 @family(
@@ -56,12 +56,11 @@ def count_words(n: Names, separator: str | None, shortest: int) -> Task:
     "text source content s",
     blank=(True, False),
     comment=("", "#", "//", "--"),
-    empty=("None", "-1", "ValueError"),
 )
-def count_lines(n: Names, blank: bool, comment: str, empty: str) -> Task:
+def count_lines(n: Names, blank: bool, comment: str) -> Task:
     f, s = n
     conditions = [*([] if blank else ["line.strip()"]), *([f'not line.startswith("{comment}")'] if comment else [])]
-    rules: list[Rule] = [
+    rules = [
         ("Blank lines count too.", "Include blank lines.", "Empty lines are counted as well.")
         if blank
         else ("Skip blank lines.", "Do not count blank lines.", "Lines with only spaces do not count.")
@@ -74,17 +73,9 @@ def count_lines(n: Names, blank: bool, comment: str, empty: str) -> Task:
                 f"Leave out comments, which start with `{comment}`.",
             )
         )
-    rules.append(when_empty(s, empty))
     code = (
         f"sum(1 for line in {s}.splitlines() if {' and '.join(conditions)})" if conditions else f"len({s}.splitlines())"
     )
-
-    def oracle(text: str) -> object:
-        if not text:
-            return outcome(empty)
-        lines = [x for x in text.splitlines() if blank or x.strip()]
-        return len(lines) - sum(x[: len(comment)] == comment for x in lines if comment)
-
     return Task(
         says=(
             f"count the lines of `{s}`",
@@ -95,8 +86,10 @@ def count_lines(n: Names, blank: bool, comment: str, empty: str) -> Task:
             f"give the line count of `{s}`",
         ),
         rules=tuple(rules),
-        code=f"def {f}({s}):\n{empty_guard(s, empty)}    return {code}",
-        oracle=oracle,
+        code=f"def {f}({s}):\n    return {code}",
+        oracle=lambda text: len(
+            [x for x in text.splitlines() if (blank or x.strip()) and not (comment and x[: len(comment)] == comment)]
+        ),
         inputs=each(
             "",
             "one",
@@ -116,9 +109,8 @@ def count_lines(n: Names, blank: bool, comment: str, empty: str) -> Task:
     "prefix part mark",
     place=("start", "end", "any"),
     ignore=(True, False),
-    empty=("0", "None", "ValueError"),
 )
-def count_starting(n: Names, place: str, ignore: bool, empty: str) -> Task:
+def count_starting(n: Names, place: str, ignore: bool) -> Task:
     f, ws, p = n
     low = lower(ignore)
     verb = {"start": "start with", "end": "end with", "any": "contain"}[place]
@@ -126,9 +118,7 @@ def count_starting(n: Names, place: str, ignore: bool, empty: str) -> Task:
         place
     ]
 
-    def oracle(words: list[str], part: str) -> object:
-        if not part:
-            return outcome(empty)
+    def oracle(words: list[str], part: str) -> int:
         words, part = ([w.lower() for w in words], part.lower()) if ignore else (words, part)
         spots: dict[str, Callable[[str], str]] = {
             "start": lambda w: w[: len(part)],
@@ -146,8 +136,8 @@ def count_starting(n: Names, place: str, ignore: bool, empty: str) -> Task:
             f"go through `{ws}` and count those that {verb} `{p}`",
             f"find out how many items of the list `{ws}` {verb} `{p}`",
         ),
-        rules=(ignoring_case(ignore), when_empty(p, empty)),
-        code=f"def {f}({ws}, {p}):\n{empty_guard(p, empty)}    return sum(1 for w in {ws} if {test})",
+        rules=(ignoring_case(ignore),),
+        code=f"def {f}({ws}, {p}):\n    return sum(1 for w in {ws} if {test})",
         oracle=oracle,
         inputs=(
             ([], "a"),
@@ -158,6 +148,5 @@ def count_starting(n: Names, place: str, ignore: bool, empty: str) -> Task:
             (["x", "y"], "zz"),
             (["Oslo", "Rome", "Otto"], "O"),
             (["oak", "Koa", "AKO"], "ako"),
-            (["one", ""], ""),
         ),
     )

@@ -1,11 +1,11 @@
-"""Small edits of a text: replace, insert, strip."""
+"""Small edits of a text: replace, insert, strip, repeat."""
 
 from __future__ import annotations
 
-from training.corpus.clauses import each, guard, ignoring_case, lower, outcome, when_it_fails
-from training.corpus.families.text.wordings import WORDS_GIVEN
+from training.corpus.clauses import each, guard, ignoring_case, lower, outcome, raising
+from training.corpus.literals import literal
 from training.corpus.registry import family
-from training.corpus.types import Names, Rule, Task
+from training.corpus.types import Names, Task
 
 REPLACE_WORD_INPUTS: tuple[tuple[object, ...], ...] = (
     ("", "a", "b"),
@@ -23,21 +23,6 @@ REPLACE_WORD_INPUTS: tuple[tuple[object, ...], ...] = (
 )
 
 
-def replace_word_code(ignore: bool, most: str, whole: bool, n: Names) -> tuple[str, str]:
-    """The lines that make the words, and the expression of the words."""
-    _, s, old, new = n
-    low = lower(ignore)
-    test = f"w{low} == {old}{low}" if whole else f"{old}{low} in w{low}"
-    if most == "all":
-        return "", f"{new} if {test} else w for w in {s}.split()"
-    order = "range(len(words))" if most == "first" else "reversed(range(len(words)))"
-    lines = (
-        f"    words = {s}.split()\n    for i in {order}:\n        w = words[i]\n        if {test}:\n"
-        f"            words[i] = {new}\n            break\n"
-    )
-    return lines, "words"
-
-
 @family(
     "replace_word swap_word substitute_word change_word",
     "text s sentence line",
@@ -46,34 +31,47 @@ def replace_word_code(ignore: bool, most: str, whole: bool, n: Names) -> tuple[s
     ignore=(True, False),
     most=("all", "first", "last"),
     whole=(True, False),
-    give=("text", "list"),
 )
-def replace_word(n: Names, ignore: bool, most: str, whole: bool, give: str) -> Task:
+def replace_word(n: Names, ignore: bool, most: str, whole: bool) -> Task:
     f, s, old, new = n
+    low = lower(ignore)
+    test = f"w{low} == {old}{low}" if whole else f"{old}{low} in w{low}"
     which = {"all": "every word", "first": "the first word", "last": "the last word"}[most]
     that = "equal to" if whole else "that contains"
-    lines, words = replace_word_code(ignore, most, whole, n)
-    result = f'" ".join({words})' if give == "text" else f"[{words}]" if most == "all" else words
+    if most == "all":
+        body = f'    return " ".join({new} if {test} else w for w in {s}.split())'
+    else:
+        order = "range(len(words))" if most == "first" else "reversed(range(len(words)))"
+        body = (
+            f"    words = {s}.split()\n    for i in {order}:\n        w = words[i]\n        if {test}:\n"
+            f'            words[i] = {new}\n            break\n    return " ".join(words)'
+        )
 
-    def oracle(text: str, a: str, b: str) -> object:
+    def oracle(text: str, a: str, b: str) -> str:
         words = text.split()
         fold = str.lower if ignore else str
         hits = [i for i, w in enumerate(words) if (fold(w) == fold(a) if whole else fold(a) in fold(w))]
         hits = hits if most == "all" else hits[:1] if most == "first" else hits[-1:]
-        out = [b if i in hits else w for i, w in enumerate(words)]
-        return out if give == "list" else " ".join(out)
+        return " ".join(b if i in hits else w for i, w in enumerate(words))
 
     return Task(
         says=(
             f"replace {which} of `{s}` {that} `{old}` by `{new}`",
-            f"return the words of `{s}` with {which} {that} `{old}` replaced by `{new}`",
+            f"return `{s}` with {which} {that} `{old}` replaced by `{new}`",
             f"put `{new}` in place of {which} in `{s}` {that} `{old}`",
             f"split `{s}` into words and exchange {which} {that} `{old}` for `{new}`",
             f"write `{new}` for {which} {that} `{old}` in `{s}`",
             f"change {which} {that} `{old}` in the text `{s}` to `{new}`",
         ),
-        rules=(ignoring_case(ignore), WORDS_GIVEN[give]),
-        code=f"def {f}({s}, {old}, {new}):\n{lines}    return {result}",
+        rules=(
+            ignoring_case(ignore),
+            (
+                "Words are separated by spaces; join them with single spaces.",
+                "Join the words with single spaces again.",
+                "The result has single spaces between the words.",
+            ),
+        ),
+        code=f"def {f}({s}, {old}, {new}):\n{body}",
         oracle=oracle,
         inputs=REPLACE_WORD_INPUTS,
     )
@@ -130,28 +128,17 @@ def insert_every(n: Names, size: int, separator: str, side: str) -> Task:
 STRIP_PART_INPUTS: tuple[tuple[object, ...], ...] = (
     ("", "x"),
     ("abc", "abc"),
-    ("Test_run", "test_"),
-    ("report.TXT", ".txt"),
+    ("v1.2", "v"),
+    ("test_run", "test_"),
+    ("report.txt", ".txt"),
     ("xx", "x"),
     ("abcab", "ab"),
     ("data.csv.csv", ".csv"),
     ("abcab", "b"),
-    (" no ", "no"),
-    ("re:  hello ", "re:"),
-    (" 5 kg", "kg"),
+    ("no-no", "no"),
+    ("-a-", "-"),
     ("unused_x", "_x"),
 )
-
-
-def strip_part_missing(s: str, p: str, side: str, missing: str) -> Rule:
-    condition = f"`{s}` does not {side} with `{p}`"
-    if missing != "same":
-        return when_it_fails(condition, missing)
-    return (
-        f"If {condition}, return `{s}` unchanged.",
-        f"When {condition}, return `{s}` as it is.",
-        f"Leave `{s}` alone if {condition}.",
-    )
 
 
 @family(
@@ -160,23 +147,20 @@ def strip_part_missing(s: str, p: str, side: str, missing: str) -> Rule:
     "part affix piece mark",
     side=("start", "end"),
     missing=("same", "None", "ValueError"),
-    ignore=(False, True),
-    spaces=(False, True),
 )
-def strip_part(n: Names, side: str, missing: str, ignore: bool, spaces: bool) -> Task:
+def strip_part(n: Names, side: str, missing: str) -> Task:
     f, s, p = n
-    low = lower(ignore)
-    test = f"not {s}{low}.{side}swith({p}{low})"
+    test = f"{s}.startswith({p})" if side == "start" else f"{s}.endswith({p})"
     rest = f"{s}[len({p}):]" if side == "start" else f"{s}[:len({s}) - len({p})]"
+    verb = "starts" if side == "start" else "ends"
     place = "beginning" if side == "start" else "end"
+    stop = s if missing == "same" else missing
 
     def oracle(text: str, part: str) -> object:
-        at = 0 if side == "start" else len(text) - len(part)
-        found = text[max(at, 0) : max(at, 0) + len(part)]
-        if found != part and not (ignore and found.casefold() == part.casefold()):
+        ends = text[: len(part)] if side == "start" else text[len(text) - len(part) :]
+        if ends != part or len(part) > len(text):
             return text if missing == "same" else outcome(missing)
-        rest = text[:at] + text[at + len(part) :]
-        return " ".join(rest.split()) if spaces else rest
+        return text.removeprefix(part) if side == "start" else text.removesuffix(part)
 
     return Task(
         says=(
@@ -188,16 +172,66 @@ def strip_part(n: Names, side: str, missing: str, ignore: bool, spaces: bool) ->
             f"return what is left of `{s}` when `{p}` is dropped from its {place}",
         ),
         rules=(
-            strip_part_missing(s, p, side, missing),
-            ignoring_case(ignore),
-            ("Strip spaces around the rest.", "Remove spaces at both ends of the rest.", "Trim the rest.")
-            if spaces
-            else ("Keep spaces around the rest.", "Do not trim the rest.", "Do not strip spaces from the rest."),
+            (
+                f"If `{s}` does not {verb[:-1]} with `{p}`, return it unchanged.",
+                f"When `{p}` is not there, return `{s}` as it is.",
+                f"Leave `{s}` alone if it does not {verb[:-1]} with `{p}`.",
+            )
+            if missing == "same"
+            else raising(f"`{s}` does not {verb[:-1]} with `{p}`", missing)
+            if missing == "ValueError"
+            else (
+                f"If `{s}` does not {verb[:-1]} with `{p}`, return None.",
+                f"When `{p}` is not there, return None.",
+                f"Return None if `{s}` does not {verb[:-1]} with `{p}`.",
+            ),
         ),
-        code=(
-            f"def {f}({s}, {p}):\n{guard(test, s if missing == 'same' else missing, f'{p} is missing')}"
-            f"    return {rest}{'.strip()' * spaces}"
-        ),
+        code=f"def {f}({s}, {p}):\n{guard('not ' + test, stop, f'{p} is missing')}    return {rest}",
         oracle=oracle,
         inputs=STRIP_PART_INPUTS,
+    )
+
+
+@family(
+    "repeat_text repeat repeated times_text",
+    "text s word part",
+    "times count k n",
+    separator=("", " ", ", ", "-"),
+    negative=('""', "ValueError"),
+)
+def repeat_text(n: Names, separator: str, negative: str) -> Task:
+    f, s, k = n
+    joined = (
+        f"separated by `{separator}`"
+        if separator.strip()
+        else "separated by single spaces"
+        if separator
+        else "without anything between"
+    )
+    body = f"{literal(separator)}.join([{s}] * {k})" if separator else f"{s} * {k}"
+
+    def oracle(text: str, times: int) -> object:
+        return separator.join(text for _ in range(times)) if times >= 0 else outcome(negative)
+
+    return Task(
+        says=(
+            f"repeat `{s}` `{k}` times, {joined}",
+            f"return `{k}` copies of `{s}`, {joined}",
+            f"write `{s}` `{k}` times in a row, {joined}",
+            f"return a string with `{s}` repeated `{k}` times, {joined}",
+            f"build a text that has `{s}` `{k}` times, {joined}",
+            f"put `{k}` copies of `{s}` into one string, {joined}",
+        ),
+        rules=(
+            raising(f"`{k}` is negative", negative)
+            if negative == "ValueError"
+            else (
+                f"A negative `{k}` gives an empty string.",
+                f"Return an empty string if `{k}` is negative.",
+                f"If `{k}` is below 0, the result is empty.",
+            ),
+        ),
+        code=f"def {f}({s}, {k}):\n{guard(f'{k} < 0', negative, f'{k} is negative')}    return {body}",
+        oracle=oracle,
+        inputs=(("a", 0), ("", 2), ("a", -1), ("b", -3), ("ab", 1), ("x", 3), ("hey", 2), ("no", 4), ("q", 5)),
     )

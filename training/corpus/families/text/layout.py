@@ -1,11 +1,138 @@
-"""Texts laid out in lines: indented, underlined, numbered."""
+"""Texts made to fit: cut, padded, indented, underlined, numbered."""
 
 from __future__ import annotations
+
+from functools import partial
 
 from training.corpus.clauses import each, empty_guard, when_empty
 from training.corpus.literals import literal
 from training.corpus.registry import family
-from training.corpus.types import Names, Task
+from training.corpus.types import Names, Rule, Task
+
+TRUNCATE_INPUTS: tuple[tuple[object, ...], ...] = (
+    ("", 4),
+    ("abc", 3),
+    ("hello world", 6),
+    ("a b c d e", 4),
+    ("hello world", 5),
+    ("exactly", 7),
+    ("something long", 10),
+    ("wide   gap here", 6),
+    ("abcdef", 4),
+)
+
+
+def truncate_oracle(suffix: str, counted: bool, text: str, limit: int) -> str:
+    if len(text) <= limit:
+        return text
+    if not suffix:
+        return text[0:limit] if counted else text[0:limit].rstrip(" ")
+    return text[0 : limit - (len(suffix) if counted else 0)] + suffix
+
+
+def truncate_says(s: str, k: str) -> tuple[str, ...]:
+    return (
+        f"shorten `{s}` to `{k}` characters",
+        f"cut `{s}` after `{k}` characters",
+        f"return `{s}` limited to `{k}` characters",
+        f"truncate `{s}` if it is longer than `{k}`",
+        f"make sure that `{s}` has no more than `{k}` characters, by cutting its end",
+        f"return the first `{k}` characters of `{s}` when it is too long",
+    )
+
+
+def truncate_rules(s: str, k: str, suffix: str, counted: bool) -> tuple[Rule, ...]:
+    fits = (
+        "Text that fits is returned unchanged.",
+        f"If `{s}` is short enough, return it as it is.",
+        f"Do not change `{s}` if it is not too long.",
+    )
+    if not suffix:
+        last = (
+            ("Add no suffix.", "Nothing is appended.", "Do not append anything.")
+            if counted
+            else (
+                "Also strip spaces at the end of a cut text.",
+                "Remove trailing spaces after cutting.",
+                "A cut text must not end with spaces.",
+            )
+        )
+        return (fits, last)
+    return (
+        fits,
+        (
+            f"When it is cut, end it with `{suffix}`.",
+            f"Append `{suffix}` to a cut text.",
+            f"A shortened text ends with `{suffix}`.",
+        ),
+        (
+            "The suffix counts towards the limit.",
+            f"The result, suffix included, has at most `{k}` characters.",
+            f"With the suffix it must not be longer than `{k}`.",
+        )
+        if counted
+        else (
+            "The suffix does not count.",
+            f"The suffix comes after the `{k}` characters.",
+            "The suffix is added on top of the limit.",
+        ),
+    )
+
+
+@family(
+    "truncate shorten cut_text limit_text",
+    "text s title value",
+    "limit width size max_length",
+    suffix=("...", "..", "-", ""),
+    counted=(True, False),
+)
+def truncate(n: Names, suffix: str, counted: bool) -> Task:
+    f, s, k = n
+    cut = f"{s}[:{k} - {len(suffix)}]" if suffix and counted else f"{s}[:{k}]"
+    if not suffix and not counted:
+        cut = f"{cut}.rstrip()"
+    end = f" + {literal(suffix)}" if suffix else ""
+    return Task(
+        says=truncate_says(s, k),
+        rules=truncate_rules(s, k, suffix, counted),
+        code=f"def {f}({s}, {k}):\n    if len({s}) <= {k}:\n        return {s}\n    return {cut}{end}",
+        oracle=partial(truncate_oracle, suffix, counted),
+        inputs=TRUNCATE_INPUTS,
+    )
+
+
+@family(
+    "pad pad_text fill justify",
+    "text s value code",
+    "width size length total",
+    side=("left", "right", "both"),
+    fill=(" ", "0", "*", "-", "."),
+)
+def pad(n: Names, side: str, fill: str) -> Task:
+    f, s, w = n
+    method = {"left": "rjust", "right": "ljust", "both": "center"}[side]
+    where = {"left": "on the left", "right": "on the right", "both": "on both sides"}[side]
+    char = "spaces" if fill == " " else f"`{fill}`"
+
+    def oracle(text: str, width: int) -> str:
+        missing = max(0, width - len(text))
+        if side == "both":
+            return text.center(width, fill)
+        return fill * missing + text if side == "left" else text + fill * missing
+
+    return Task(
+        says=(
+            f"pad `{s}` with {char} {where} until it has `{w}` characters",
+            f"fill `{s}` up to `{w}` characters with {char} {where}",
+            f"return `{s}` padded {where} with {char} to the length `{w}`",
+            f"add {char} {where} of `{s}` so that it is `{w}` characters long",
+            f"make `{s}` at least `{w}` characters long by adding {char} {where}",
+            f"extend `{s}` {where} with {char} to a total of `{w}` characters",
+        ),
+        code=f"def {f}({s}, {w}):\n    return {s}.{method}({w}, {literal(fill)})",
+        oracle=oracle,
+        inputs=(("", 3), ("abc", 3), ("7", 4), ("ab", 6), ("hello", 2), ("x", 2), ("42", 5), ("tea", 9)),
+    )
 
 
 @family(
@@ -13,23 +140,20 @@ from training.corpus.types import Names, Task
     "text s block source",
     prefix=("    ", "  ", "> ", "# ", "- "),
     blank=(True, False),
-    give=("text", "list"),
 )
-def indent(n: Names, prefix: str, blank: bool, give: str) -> Task:
+def indent(n: Names, prefix: str, blank: bool) -> Task:
     f, s = n
     named = {"    ": "four spaces", "  ": "two spaces"}.get(prefix, f'`"{prefix}"`')
-    line = f"{literal(prefix)} + line" if blank else f"{literal(prefix)} + line if line.strip() else line"
-    lines = f"{line} for line in {s}.splitlines()"
+    body = f"{literal(prefix)} + line" if blank else f"{literal(prefix)} + line if line.strip() else line"
 
-    def oracle(text: str) -> object:
-        out = [row if not blank and not row.strip() else f"{prefix}{row}" for row in text.splitlines()]
-        return out if give == "list" else "\n".join(out)
+    def oracle(text: str) -> str:
+        return "\n".join(line if not blank and not line.strip() else f"{prefix}{line}" for line in text.splitlines())
 
     return Task(
         says=(
             f"put {named} in front of every line of `{s}`",
             f"prefix the lines of `{s}` with {named}",
-            f"return the lines of `{s}` with {named} at the start of each",
+            f"return `{s}` with {named} at the start of each line",
             f"add {named} before each line of `{s}`",
             f"begin every line of `{s}` with {named}",
             f"return the lines of `{s}`, each with {named} in front",
@@ -40,13 +164,11 @@ def indent(n: Names, prefix: str, blank: bool, give: str) -> Task:
             else ("Leave blank lines as they are.", "Do not change blank lines.", "Skip blank lines but keep them."),
             (
                 "Join the lines with newlines.",
-                "The result is a string with newlines between the lines and none at the end.",
-                "Return one string; separate the lines with newlines.",
-            )
-            if give == "text"
-            else ("Return a list of the lines.", "The result is a list of lines.", "Give the lines as a list."),
+                "The result has newlines between the lines and none at the end.",
+                "Separate the lines with newlines.",
+            ),
         ),
-        code=f"def {f}({s}):\n    return " + (f'"\\n".join({lines})' if give == "text" else f"[{lines}]"),
+        code=f'def {f}({s}):\n    return "\\n".join({body} for line in {s}.splitlines())',
         oracle=oracle,
         inputs=each("", "a", "a\nb", "one\n\ntwo", "x\n \ny", "first\nsecond\nthird", "\n\n", "end\n"),
     )

@@ -1,24 +1,11 @@
-"""A text in another shape: reversed, rotated, abbreviated."""
+"""A text in another shape: reversed, rotated, masked, wrapped, abbreviated."""
 
 from __future__ import annotations
 
-from functools import partial
-
-from training.corpus.clauses import each, empty_guard, guard, outcome, raising, when_empty
-from training.corpus.families.text.wordings import CASES
+from training.corpus.clauses import each, outcome
 from training.corpus.literals import literal
 from training.corpus.registry import family
-from training.corpus.types import Names, Rule, Task
-
-
-def reverse_text_oracle(unit: str, separator: str, case: str, text: str) -> str:
-    words = text.split(separator)
-    out = {
-        "text": "".join(reversed("".join(words))),
-        "words": separator.join(reversed(words)),
-        "each word": separator.join("".join(reversed(w)) for w in words),
-    }[unit]
-    return {"upper": out.upper(), "lower": out.lower(), "keep": out}[case]
+from training.corpus.types import Names, Task
 
 
 @family(
@@ -26,29 +13,36 @@ def reverse_text_oracle(unit: str, separator: str, case: str, text: str) -> str:
     "text s line value",
     unit=("text", "words", "each word"),
     separator=(" ", ",", "-"),
-    case=("upper", "lower", "keep"),
 )
-def reverse_text(n: Names, unit: str, separator: str, case: str) -> Task:
+def reverse_text(n: Names, unit: str, separator: str) -> Task:
     f, s = n
     sep = literal(separator)
     spaced = "spaces" if separator == " " else f"`{separator}`"
-    text = f"{s}.{case}()" if case != "keep" else s
-    what, code = {
-        "text": (f"the characters of `{s}` in reverse order", f'{text}.replace({sep}, "")[::-1]'),
-        "words": (f"the words of `{s}` in reverse order", f"{sep}.join({text}.split({sep})[::-1])"),
+    what = {
+        "text": (f"the characters of `{s}` in reverse order", f'{s}.replace({sep}, "")[::-1]'),
+        "words": (f"the words of `{s}` in reverse order", f"{sep}.join({s}.split({sep})[::-1])"),
         "each word": (
             f"`{s}` with the letters of each word reversed",
-            f"{sep}.join(w[::-1] for w in {text}.split({sep}))",
+            f"{sep}.join(w[::-1] for w in {s}.split({sep}))",
         ),
     }[unit]
+
+    def oracle(text: str) -> str:
+        words = text.split(separator)
+        return {
+            "text": "".join(reversed("".join(words))),
+            "words": separator.join(reversed(words)),
+            "each word": separator.join("".join(reversed(w)) for w in words),
+        }[unit]
+
     return Task(
         says=(
-            f"return {what}",
-            f"build {what} and return the result",
-            f"produce {what}",
-            f"give back {what}",
-            f"take `{s}` and return {what.replace(f'`{s}`', 'it')}",
-            f"compute {what}",
+            f"return {what[0]}",
+            f"build {what[0]} and return the result",
+            f"produce {what[0]}",
+            f"give back {what[0]}",
+            f"take `{s}` and return {what[0].replace(f'`{s}`', 'it')}",
+            f"compute {what[0]}",
         ),
         rules=(
             (f"Leave out all {spaced}.", f"Remove all {spaced} first.", f"Drop {spaced} from the result.")
@@ -58,40 +52,12 @@ def reverse_text(n: Names, unit: str, separator: str, case: str) -> Task:
                 f"The words are joined by {spaced}.",
                 f"Between words there are {spaced}.",
             ),
-            CASES[case],
         ),
-        code=f"def {f}({s}):\n    return {code}",
-        oracle=partial(reverse_text_oracle, unit, separator, case),
+        code=f"def {f}({s}):\n    return {what[1]}",
+        oracle=oracle,
         inputs=each(
-            "", "a", "ab Cd", "one,Two,three", "x-yZ-abc", "A b,c-d", "hello world", "no-stop,go On", "1 2,3-4 5"
+            "", "a", "ab cd", "one,two,three", "x-yz-abc", "a b,c-d", "hello world", "no-stop,go on", "1 2,3-4 5"
         ),
-    )
-
-
-def rotate_text_oracle(direction: str, empty: str, negative: str, text: str, steps: int) -> object:
-    if not text:
-        return outcome(empty)
-    if steps < 0 and negative != "back":
-        return text if negative == "same" else outcome(negative)
-    for _ in range(abs(steps)):
-        text = text[1:] + text[0] if (direction == "left") == (steps > 0) else text[-1] + text[:-1]
-    return text
-
-
-def rotate_text_negative(s: str, k: str, direction: str, negative: str) -> Rule:
-    if negative == "ValueError":
-        return raising(f"`{k}` is negative", negative)
-    if negative == "same":
-        return (
-            f"If `{k}` is negative, return `{s}` unchanged.",
-            f"Return `{s}` as it is for a negative `{k}`.",
-            f"A negative `{k}` changes nothing.",
-        )
-    other = "right" if direction == "left" else "left"
-    return (
-        f"A negative `{k}` goes to the {other}.",
-        f"If `{k}` is negative, it goes to the {other}.",
-        f"For a negative `{k}`, go to the {other} instead.",
     )
 
 
@@ -101,13 +67,20 @@ def rotate_text_negative(s: str, k: str, direction: str, negative: str) -> Rule:
     "k steps places n",
     direction=("left", "right"),
     empty=('""', "None", "ValueError"),
-    negative=("back", "same", "ValueError"),
 )
-def rotate_text(n: Names, direction: str, empty: str, negative: str) -> Task:
+def rotate_text(n: Names, direction: str, empty: str) -> Task:
     f, s, k = n
+    from training.corpus.clauses import empty_guard, when_empty
+
     sign = "" if direction == "left" else "-"
-    stop = s if negative == "same" else negative
-    check = guard(f"{k} < 0", stop, f"{k} is negative") if negative != "back" else ""
+
+    def oracle(text: str, steps: int) -> object:
+        if not text:
+            return outcome(empty)
+        for _ in range(steps):
+            text = text[1:] + text[0] if direction == "left" else text[-1] + text[:-1]
+        return text
+
     return Task(
         says=(
             f"rotate `{s}` by `{k}` characters to the {direction}",
@@ -117,16 +90,129 @@ def rotate_text(n: Names, direction: str, empty: str, negative: str) -> Task:
             f"shift `{s}` cyclically to the {direction} by `{k}`",
             f"return `{s}` after `{k}` rotations to the {direction}",
         ),
+        rules=(when_empty(s, empty if empty != '""' else "an empty string"),),
+        code=f"def {f}({s}, {k}):\n{empty_guard(s, empty)}    k = {sign}{k} % len({s})\n    return {s}[k:] + {s}[:k]"
+        if k != "k"
+        else f"def {f}({s}, {k}):\n{empty_guard(s, empty)}    k = {sign}k % len({s})\n    return {s}[k:] + {s}[:k]",
+        oracle=oracle,
+        inputs=(("", 2), ("a", 3), ("abc", 1), ("abcdef", 2), ("abc", 4), ("hello", 0), ("xyz", 2), ("12345", 7)),
+    )
+
+
+@family(
+    "mask hide_chars censor obscure",
+    "text s number secret",
+    "visible shown keep count",
+    char=("*", "#", "x"),
+    side=("end", "start"),
+    short=("mask", "keep"),
+)
+def mask(n: Names, char: str, side: str, short: str) -> Task:
+    f, s, k = n
+    last = "last" if side == "end" else "first"
+    kept = f"{s}[-{k}:]" if side == "end" else f"{s}[:{k}]"
+    hidden = f"{literal(char)} * (len({s}) - {k})"
+    result = f"{hidden} + {kept}" if side == "end" else f"{kept} + {hidden}"
+    early = f"{literal(char)} * len({s})" if short == "mask" else s
+
+    def oracle(text: str, visible: int) -> str:
+        if len(text) <= visible:
+            return char * len(text) if short == "mask" else text
+        shown = range(len(text) - visible, len(text)) if side == "end" else range(visible)
+        return "".join(c if i in shown else char for i, c in enumerate(text))
+
+    return Task(
+        says=(
+            f"replace all but the {last} `{k}` characters of `{s}` with `{char}`",
+            f"hide `{s}` behind `{char}` and show only the {last} `{k}` characters",
+            f"return `{s}` masked with `{char}`, its {last} `{k}` characters visible",
+            f"mask every character of `{s}` with `{char}` except for the {last} `{k}`",
+            f"keep the {last} `{k}` characters of `{s}` and put `{char}` in place of the others",
+            f"turn all characters of `{s}` into `{char}`, leaving the {last} `{k}` readable",
+        ),
         rules=(
-            when_empty(s, empty if empty != '""' else "an empty string"),
-            rotate_text_negative(s, k, direction, negative),
+            (
+                f"If `{s}` is not longer than `{k}`, mask all of it.",
+                f"Mask everything when `{s}` has `{k}` characters or fewer.",
+                f"A `{s}` of at most `{k}` characters is masked completely.",
+            )
+            if short == "mask"
+            else (
+                f"If `{s}` is not longer than `{k}`, return it unchanged.",
+                f"Leave `{s}` as it is when it has `{k}` characters or fewer.",
+                f"A `{s}` of at most `{k}` characters stays as it is.",
+            ),
         ),
-        code=(
-            f"def {f}({s}, {k}):\n{empty_guard(s, empty)}{check}"
-            f"    k = {sign}{k} % len({s})\n    return {s}[k:] + {s}[:k]"
+        code=f"def {f}({s}, {k}):\n    if len({s}) <= {k}:\n        return {early}\n    return {result}",
+        oracle=oracle,
+        inputs=(
+            ("", 2),
+            ("abc", 3),
+            ("12345678", 4),
+            ("ab", 4),
+            ("secret", 1),
+            ("xyz", 2),
+            ("password", 3),
+            ("hello you", 5),
         ),
-        oracle=partial(rotate_text_oracle, direction, empty, negative),
-        inputs=(("", 2), ("a", 3), ("abc", 1), ("abcdef", -2), ("abc", 4), ("hello", 0), ("xyz", -1), ("12345", 7)),
+    )
+
+
+@family(
+    "wrap_text surround enclose quote",
+    "text s word value",
+    pair=("()", "[]", "<>", "{}", '""', "**"),
+    twice=(True, False),
+)
+def wrap_text(n: Names, pair: str, twice: bool) -> Task:
+    f, s = n
+    first, last = pair[0], pair[1]
+    check = (
+        ""
+        if twice
+        else f"    if len({s}) > 1 and {s}[0] == {literal(first)} and {s}[-1] == {literal(last)}:\n        return {s}\n"
+    )
+    code = f"{literal(first)} + {s} + {literal(last)}"
+
+    def oracle(text: str) -> str:
+        return text if not twice and len(text) > 1 and text[0] + text[-1] == pair else f"{first}{text}{last}"
+
+    return Task(
+        says=(
+            f"put `{first}` before and `{last}` after `{s}`",
+            f"wrap `{s}` in `{first}` and `{last}`",
+            f"return `{s}` between `{first}` and `{last}`",
+            f"surround `{s}` with `{first}` on the left and `{last}` on the right",
+            f"enclose `{s}` in `{first}` and `{last}`",
+            f"add `{first}` at the start and `{last}` at the end of `{s}`",
+        ),
+        rules=(
+            (
+                f"Do it even if `{s}` is already wrapped.",
+                "Text that is already wrapped is wrapped again.",
+                "Always add them.",
+            )
+            if twice
+            else (
+                f"If `{s}` is already wrapped, return it unchanged.",
+                "Text that is already wrapped stays as it is.",
+                "Do not wrap twice.",
+            ),
+        ),
+        code=f"def {f}({s}):\n{check}    return {code}",
+        oracle=oracle,
+        inputs=each(
+            "",
+            pair,
+            "word",
+            f"{first}a{last}",
+            first,
+            "two words",
+            last,
+            f"{first}b",
+            f"{first}{first}x{last}{last}",
+            f"c{last}",
+        ),
     )
 
 
