@@ -15,6 +15,7 @@ from inference.errors import EngineError, WeightsError
 from inference.llamacpp.library import library
 from inference.llamacpp.model import Model
 from inference.llamacpp.scheduler import Step
+from inference.llamacpp.slots import Placement
 
 # On CPUs flash attention takes up to twice the time of plain attention, which however needs memory for
 # batch x context x heads scores.
@@ -92,9 +93,20 @@ class Runner:
             raise EngineError(f"llama.cpp could not compute a step (code {code}: {library().last_complaint}).")
         return [rows[step.sequence.slot] for step in steps if step.sequence.slot is not None]
 
-    def release(self, slot: int) -> None:
-        """Forget what is in a slot's memory."""
-        self._api.llama_memory_seq_rm(self._memory, slot, -1, -1)
+    def place(self, placement: Placement) -> int:
+        """Let a slot's memory begin with what another (or itself) holds; how many tokens it then does.
+
+        None, where a model's memory cannot be cut: one that is recurrent, or has slid past its beginning.
+        """
+        api, memory, slot = self._api, self._memory, placement.slot
+        if placement.source != slot:
+            api.llama_memory_seq_rm(memory, slot, -1, -1)
+            api.llama_memory_seq_cp(memory, placement.source, slot, -1, -1)
+        whole = api.llama_memory_seq_pos_min(memory, slot) == 0
+        if whole and api.llama_memory_seq_rm(memory, slot, placement.reused, -1):
+            return placement.reused
+        api.llama_memory_seq_rm(memory, slot, -1, -1)
+        return 0
 
     def close(self) -> None:
         """Free the memory; safe to call twice."""

@@ -6,11 +6,11 @@ first; what is left of the batch goes to prompts, oldest first, in chunks.
 
 from __future__ import annotations
 
-import heapq
 from collections import deque
 from dataclasses import dataclass
 
 from inference.llamacpp.sequence import Generation, Sequence
+from inference.llamacpp.slots import Placement, Slots
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Scheduler:
         if batch_tokens < slots:
             raise ValueError(f"a batch of {batch_tokens} tokens is too small for {slots} sequences")
         self._batch_tokens = batch_tokens
-        self._free = list(range(slots))
+        self._slots = Slots(slots)
         self.waiting: deque[Sequence] = deque()
         self.running: list[Sequence] = []
 
@@ -43,15 +43,15 @@ class Scheduler:
         """Queue all sequences of a request."""
         self.waiting.extend(generation.sequences)
 
-    def admit(self) -> list[Sequence]:
-        """Give free slots to the sequences that wait longest, the lowest slot first; those that got one."""
-        admitted = []
-        while self.waiting and self._free:
-            sequence = self.waiting.popleft()
-            sequence.slot = heapq.heappop(self._free)
-            self.running.append(sequence)
-            admitted.append(sequence)
-        return admitted
+    def admit(self) -> list[Placement]:
+        """Give free slots to the sequences that wait longest; one whose prompt another is computing waits for it."""
+        if len(self.running) == self._slots.count:
+            return []
+        placements = [placed for sequence in self.waiting if (placed := self._slots.place(sequence))]
+        for placed in placements:
+            self.waiting.remove(placed.sequence)
+            self.running.append(placed.sequence)
+        return placements
 
     def schedule(self) -> list[Step]:
         """The next step, one entry per sequence that takes part."""
@@ -65,13 +65,10 @@ class Scheduler:
             steps.append(Step(sequence, sequence.computed, count, output=count == sequence.pending))
         return steps
 
-    def release(self, sequence: Sequence) -> int | None:
-        """Forget a sequence, live or waiting; the slot that became free, if it had one."""
-        if sequence.slot is None:
-            if sequence in self.waiting:
-                self.waiting.remove(sequence)
-            return None
-        slot, sequence.slot = sequence.slot, None
-        self.running.remove(sequence)
-        heapq.heappush(self._free, slot)
-        return slot
+    def release(self, sequence: Sequence) -> None:
+        """Forget a sequence, live or waiting; what its slot holds may serve others."""
+        if sequence.slot is not None:
+            self.running.remove(sequence)
+            self._slots.release(sequence)
+        elif sequence in self.waiting:
+            self.waiting.remove(sequence)

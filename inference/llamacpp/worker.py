@@ -23,6 +23,7 @@ from inference.llamacpp.runner import Runner
 from inference.llamacpp.sampler import Sampler
 from inference.llamacpp.scheduler import Scheduler
 from inference.llamacpp.sequence import Generation, Sequence
+from inference.llamacpp.slots import Placement
 from inference.protocol import Chunk
 
 Rows = NDArray[np.float32]
@@ -149,9 +150,7 @@ class Worker:
             generation.deliver(error)
 
     def _release(self, sequence: Sequence) -> None:
-        slot = self._scheduler.release(sequence)
-        if slot is not None and self._runner is not None:
-            self._runner.release(slot)
+        self._scheduler.release(sequence)
         if sequence.sampler is not None:
             sequence.sampler.close()
 
@@ -173,8 +172,8 @@ class Worker:
         runner = self._runner
         if runner is None:
             return
-        for sequence in self._scheduler.admit():
-            self._give_sampler(sequence)
+        for placement in self._scheduler.admit():
+            self._begin(runner, placement)
         steps = self._scheduler.schedule()
         if not steps:
             return
@@ -190,8 +189,12 @@ class Worker:
                 self._draw(runner, step.sequence, row, chunks)
         self._hand_over(chunks)
 
-    def _give_sampler(self, sequence: Sequence) -> None:
+    def _begin(self, runner: Runner, placement: Placement) -> None:
+        sequence = placement.sequence
         generation = sequence.generation
+        sequence.computed = runner.place(placement)
+        if sequence.index == 0:
+            generation.cached_tokens = sequence.computed
         try:
             sequence.sampler = Sampler(
                 self._model, generation.request.sampling, sequence.index, generation.max_tokens, generation.grammar

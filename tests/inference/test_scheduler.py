@@ -49,17 +49,18 @@ async def test_sequences_wait_in_order_for_the_lowest_free_slot() -> None:
     first, second = generation(1, n=3), generation(1)
     scheduler.add(first)
     scheduler.add(second)
-    assert [sequence.slot for sequence in scheduler.admit()] == [0, 1]
+    assert [placed.sequence.slot for placed in scheduler.admit()] == [0, 1]
     assert (scheduler.admit(), len(scheduler.waiting)) == ([], 2)
-    assert scheduler.release(first.sequences[0]) == 0
-    assert scheduler.admit() == [first.sequences[2]]
+    scheduler.release(first.sequences[0])
+    assert [placed.sequence for placed in scheduler.admit()] == [first.sequences[2]]
     assert first.sequences[2].slot == 0
-    assert scheduler.release(second.sequences[0]) is None
+    scheduler.release(second.sequences[0])
     assert not scheduler.waiting
     for sequence in first.sequences[1:]:
         scheduler.release(sequence)
     assert scheduler.idle
-    assert scheduler.release(first.sequences[0]) is None  # again does nothing
+    scheduler.release(first.sequences[0])  # again does nothing
+    assert scheduler.idle
 
 
 async def test_characters_come_whole() -> None:
