@@ -1,7 +1,7 @@
 """Decides what the next step computes: which sequences are live, and which of their tokens fit the batch.
 
 Sequences wait in order of arrival for a slot. In a step every sequence that is decoding gets its one token
-first; what is left of the batch goes to prompts, oldest first, in chunks.
+first; then prompts follow, oldest first, in chunks that do not keep the others waiting for long (`pace.py`).
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
+from inference.llamacpp.pace import Pace
 from inference.llamacpp.sequence import Generation, Sequence
 from inference.llamacpp.slots import Placement, Slots
 
@@ -31,6 +32,7 @@ class Scheduler:
             raise ValueError(f"a batch of {batch_tokens} tokens is too small for {slots} sequences")
         self._batch_tokens = batch_tokens
         self._slots = Slots(slots)
+        self.pace = Pace()
         self.waiting: deque[Sequence] = deque()
         self.running: list[Sequence] = []
 
@@ -54,10 +56,14 @@ class Scheduler:
         return placements
 
     def schedule(self) -> list[Step]:
-        """The next step, one entry per sequence that takes part."""
-        steps = []
-        room = self._batch_tokens
-        for sequence in sorted(self.running, key=lambda sequence: sequence.pending > 1):
+        """The next step, one entry per sequence that takes part: every answer's next token, then prompts."""
+        answers = [sequence for sequence in self.running if sequence.pending == 1]
+        prompts = [sequence for sequence in self.running if sequence.pending > 1]
+        room = self._batch_tokens - len(answers)
+        if answers:
+            room = self.pace.prompt_tokens(room)
+        steps = [Step(sequence, sequence.computed, 1, output=True) for sequence in answers]
+        for sequence in prompts:
             count = min(sequence.pending, room)
             if count == 0:
                 break

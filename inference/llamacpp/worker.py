@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections import defaultdict, deque
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -177,11 +178,14 @@ class Worker:
         steps = self._scheduler.schedule()
         if not steps:
             return
+        started = time.perf_counter()
         try:
             rows = runner.forward(steps)
         except EngineError as error:
             self._fail({step.sequence.generation for step in steps}, error)
             return
+        prompt_tokens = sum(step.count for step in steps if step.count > 1)
+        self._scheduler.pace.observe(prompt_tokens, time.perf_counter() - started)
         chunks: dict[Generation, list[Chunk]] = defaultdict(list)
         for step, row in zip(steps, rows, strict=True):
             step.sequence.computed += step.count
