@@ -79,15 +79,21 @@ class Runner:
             raise WeightsError(f"llama.cpp cannot make a context for {model.path}: {library().last_complaint}.")
         self._memory = self._api.llama_get_memory(self.context)
         self._batch = Batch(model, batch_tokens)
+        recurrent = self._api.llama_model_is_recurrent(model.pointer) or self._api.llama_model_is_hybrid(model.pointer)
+        self.can_take_back = not recurrent
 
     def forward(self, steps: list[Step]) -> list[int]:
-        """Compute a step; for each entry the row of its last token. Raises `EngineError`."""
+        """Compute a step; for each entry the row after which its next token is drawn. Raises `EngineError`.
+
+        The rows of a guess follow it.
+        """
         self._batch.clear()
         rows = {}
         for step in sorted(steps, key=lambda step: step.sequence.slot or 0):  # neighbours are computed together
-            tokens = step.sequence.tokens[step.start : step.start + step.count]
-            assert step.sequence.slot is not None
-            rows[step.sequence.slot] = self._batch.add(tokens, step.start, step.sequence.slot, int(step.output))
+            tokens = [*step.sequence.tokens[step.start : step.start + step.count], *step.guess]
+            slot, outputs = step.sequence.slot, step.output + len(step.guess)
+            assert slot is not None
+            rows[slot] = self._batch.add(tokens, step.start, slot, outputs) - len(step.guess)
         code = self._api.llama_decode(self.context, self._batch.struct)
         if code != 0:
             raise EngineError(f"llama.cpp could not compute a step (code {code}: {library().last_complaint}).")
@@ -107,6 +113,10 @@ class Runner:
             return placement.reused
         api.llama_memory_seq_rm(memory, slot, -1, -1)
         return 0
+
+    def take_back(self, slot: int, computed: int) -> None:
+        """Forget what a slot's memory holds after its first `computed` tokens; only if `can_take_back`."""
+        self._api.llama_memory_seq_rm(self._memory, slot, computed, -1)
 
     def close(self) -> None:
         """Free the memory; safe to call twice."""

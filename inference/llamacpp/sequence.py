@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from inference.errors import EngineError
+from inference.llamacpp.lookup import PromptLookup
 from inference.protocol import ChatRequest, Chunk, FinishReason, TokenLogprob, Usage
 from inference.stop import StopFilter
 
@@ -74,6 +75,7 @@ class Sequence:
         self.slot: int | None = None
         self.sampler: Sampler | None = None
         self.finished = False
+        self.lookup = PromptLookup()
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._stop = StopFilter(generation.request.sampling.stop)
 

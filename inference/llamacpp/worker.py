@@ -22,7 +22,7 @@ from inference.llamacpp.embedder import Embedder
 from inference.llamacpp.model import Model
 from inference.llamacpp.runner import Runner
 from inference.llamacpp.sampler import Sampler
-from inference.llamacpp.scheduler import Scheduler
+from inference.llamacpp.scheduler import Scheduler, Step
 from inference.llamacpp.sequence import Generation, Sequence
 from inference.llamacpp.slots import Placement
 from inference.protocol import Chunk
@@ -190,7 +190,7 @@ class Worker:
         for step, row in zip(steps, rows, strict=True):
             step.sequence.computed += step.count
             if step.output and step.sequence.slot is not None:
-                self._draw(runner, step.sequence, row, chunks)
+                self._draw(runner, step, row, chunks)
         self._hand_over(chunks)
 
     def _begin(self, runner: Runner, placement: Placement) -> None:
@@ -206,14 +206,30 @@ class Worker:
         except EngineError as error:
             self._fail({generation}, error)
 
-    def _draw(self, runner: Runner, sequence: Sequence, row: int, chunks: dict[Generation, list[Chunk]]) -> None:
+    def _draw(self, runner: Runner, step: Step, row: int, chunks: dict[Generation, list[Chunk]]) -> None:
+        """Draw the next token, and one more for each token of the guess that was right."""
+        sequence, right = step.sequence, 0
+        token = self._draw_one(runner, sequence, row, chunks)
+        for number, guessed in enumerate(step.guess, 1):
+            if token != guessed or sequence.slot is None:
+                break
+            right += 1
+            sequence.computed += 1
+            token = self._draw_one(runner, sequence, row + number, chunks)
+        sequence.lookup.learn(len(step.guess), right)
+        if right < len(step.guess) and sequence.slot is not None:
+            runner.take_back(sequence.slot, sequence.computed)
+
+    def _draw_one(
+        self, runner: Runner, sequence: Sequence, row: int, chunks: dict[Generation, list[Chunk]]
+    ) -> int | None:
         sampler, vocabulary = sequence.sampler, self._model.vocabulary
         assert sampler is not None
         try:
             token = sampler.sample(runner.context, row)
         except EngineError as error:
             self._fail({sequence.generation}, error)
-            return
+            return None
         logprob = sampler.logprob(runner.context, row, token)
         piece = None if vocabulary.is_end(token) else vocabulary.piece(token)
         chunk = sequence.append(token, piece, logprob)
@@ -221,6 +237,7 @@ class Worker:
             self._release(sequence)
         if chunk.text or chunk.logprobs or chunk.finish_reason:
             chunks[sequence.generation].append(chunk)
+        return token
 
     def _hand_over(self, chunks: dict[Generation, list[Chunk]]) -> None:
         for generation, pieces in chunks.items():
