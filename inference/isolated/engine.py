@@ -40,6 +40,7 @@ from inference.isolated.messages import (
 from inference.protocol import ChatRequest, Chunk, Embeddings, EmbedRequest, Health, ModelCard
 
 RETRY_AFTER_SECONDS = 1.0
+HEALTH_SECONDS = 5.0
 
 
 class IsolatedEngine:
@@ -98,9 +99,12 @@ class IsolatedEngine:
     async def health(self) -> Health:
         """The engine's own health, or what the process is doing instead."""
         try:
-            reply = await self._one_reply(AskHealth(next(self._numbers)))
+            async with asyncio.timeout(HEALTH_SECONDS):
+                reply = await self._one_reply(AskHealth(next(self._numbers)))
         except EngineError as error:
             return Health(ready=False, detail=error.message)
+        except TimeoutError:
+            return Health(False, f"The process of {self._model.name!r} does not answer.")
         return reply.health if isinstance(reply, HealthIs) else Health(False, self._nonsense(reply).message)
 
     async def close(self) -> None:

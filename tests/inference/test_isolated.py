@@ -88,13 +88,15 @@ def ancestor(pid: int) -> int:
 async def test_a_crash_fails_what_is_being_answered_and_the_process_comes_back(tiny_gguf: Path, tmp_path: Path) -> None:
     async with isolated(tiny_gguf, tmp_path) as engine:
         expected = await complete(engine, prompt())
-        stream = engine.stream(prompt(max_tokens=200))
-        await anext(stream)
         (host,) = hosts()
+        os.kill(host, signal.SIGSTOP)  # or it might answer first
+        asked = asyncio.create_task(complete(engine, prompt()))
+        while not engine._waiting:
+            await asyncio.sleep(0)
         os.kill(host, signal.SIGSEGV)
+        os.kill(host, signal.SIGCONT)
         with pytest.raises(EngineUnavailable, match="ended while it answered") as caught:
-            async for _ in stream:
-                pass
+            await asked
         assert caught.value.retryable and caught.value.retry_after_seconds
 
         async def is_back() -> bool:
@@ -119,6 +121,22 @@ async def test_until_it_is_back_requests_are_refused_with_the_reason(tiny_gguf: 
             await complete(engine, prompt())
 
 
+async def test_a_process_that_hangs_is_not_healthy(
+    tiny_gguf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("inference.isolated.engine.HEALTH_SECONDS", 0.1)
+    async with isolated(tiny_gguf, tmp_path) as engine:
+        (host,) = hosts()
+        os.kill(host, signal.SIGSTOP)
+        assert await engine.health() == Health(False, "The process of 'tiny' does not answer.")
+        os.kill(host, signal.SIGCONT)
+
+        async def is_back() -> bool:
+            return (await engine.health()).ready
+
+        await eventually(is_back)
+
+
 async def test_weights_that_cannot_be_loaded_are_said_at_the_start(tmp_path: Path) -> None:
     broken = tmp_path / "broken.gguf"
     broken.write_bytes(b"GGUF but not really")
@@ -139,10 +157,16 @@ async def test_other_models_keys_are_not_in_the_process(
 
 async def test_leaving_early_frees_the_slot(tiny_gguf: Path, tmp_path: Path) -> None:
     async with isolated(tiny_gguf, tmp_path) as engine:
-        stream = engine.stream(prompt(max_tokens=200))
-        await anext(stream)
-        assert "1 of 4" in (await engine.health()).detail
-        await stream.aclose()
+        (host,) = hosts()
+        os.kill(host, signal.SIGSTOP)
+        asked = asyncio.create_task(complete(engine, prompt(max_tokens=200)))
+        while not engine._waiting:
+            await asyncio.sleep(0)
+        asked.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asked
+        assert not engine._waiting
+        os.kill(host, signal.SIGCONT)
 
         async def free() -> bool:
             return "0 of 4" in (await engine.health()).detail
