@@ -45,8 +45,8 @@ seen within families it has seen. It says nothing about other tasks.
 ## Recipe
 
 Muon for the matrices inside the blocks and AdamW for the rest, in bfloat16; peak learning rate {rate:g} with {warmup}
-warm-up steps and linear decay to zero, weight decay {decay:g}, batches of at most {batch:,} tokens, passes over the
-data: {epochs}, seed {seed}.
+warm-up steps and linear decay to zero, weight decay {decay:g}, dropout {dropout:g}, batches of at most
+{batch:,} tokens, passes over the data: {epochs}, seed {seed}.
 {run}
 
 ## Limits
@@ -84,6 +84,7 @@ def model_card(folder: Path) -> str:
         warmup=made.warmup_steps,
         decay=made.weight_decay,
         batch=made.batch_tokens,
+        dropout=made.dropout,
         epochs=made.epochs,
         run=run_sentence(results["training"]),
     )

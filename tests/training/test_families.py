@@ -19,7 +19,7 @@ from training.corpus.tasks import combinations, make_problem, render_tests
 from training.corpus.types import Family, Names, Problem, Task
 
 README = (Path(__file__).parents[2] / "training" / "README.md").read_text(encoding="utf-8")
-LEAST_FAMILIES, LEAST_PHRASINGS, LEAST_TESTS, LEAST_COMBINATIONS = 150, 6, 5, 4
+LEAST_FAMILIES, LEAST_PHRASINGS, LEAST_TESTS, LEAST_COMBINATIONS = 150, 6, 5, 16
 
 
 def tasks_of(family: Family) -> list[Task]:
