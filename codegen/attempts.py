@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from codegen import facts, prompts
@@ -152,11 +152,15 @@ class Attempts:
     async def _call(
         self, assignment: Assignment, progress: _Progress, messages: tuple[Message, ...], request_id: str
     ) -> Completion:
-        """One model call, or its recorded answer when it was finished before the process was killed."""
-        retry = 0
+        """One model call, or its recorded answer when it was finished before the process was killed.
+
+        Calls for the same draft that were paid for and lost are part of its cost.
+        """
+        retry, lost_usd = 0, Decimal(0)
         while past := await self._history.past_call(f"{request_id}.{retry}"):
             if past.completion:
-                return past.completion
+                return charged(past.completion, lost_usd)
+            lost_usd += past.cost_usd
             retry += 1
         fresh = not progress.per_model or all(model in progress.tried for model in progress.per_model)
         sampling = Sampling(
@@ -170,10 +174,16 @@ class Attempts:
             sampling=sampling,
             caller=assignment.task.caller,
             tried=tuple(progress.tried),
-            max_cost_usd=assignment.plan.budget_usd - progress.cost_usd,
+            max_cost_usd=assignment.plan.budget_usd - progress.cost_usd - lost_usd,
             request_id=f"{request_id}.{retry}",
         )
-        return await complete(self._engine, request)
+        return charged(await complete(self._engine, request), lost_usd)
+
+
+def charged(completion: Completion, lost_usd: Decimal) -> Completion:
+    """The completion, its cost raised by what was lost on the way to it."""
+    usage = completion.usage
+    return replace(completion, usage=replace(usage, cost_usd=usage.cost_usd + lost_usd))
 
 
 def _acceptance(task: Task) -> tuple[str, ...]:

@@ -208,9 +208,10 @@ class Integration:
 
 @dataclass(frozen=True, slots=True)
 class PastCall:
-    """A model call that is on record; `completion` is None when it failed or was cut off."""
+    """A model call that is on record and what it cost; `completion` is None when it failed or was cut off."""
 
     completion: Completion | None
+    cost_usd: Decimal
 
 
 class CallHistory(Protocol):

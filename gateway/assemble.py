@@ -85,7 +85,7 @@ class _History:
 
     async def past_call(self, request_id: str) -> PastCall | None:
         found = await recorded_call(self._ledger, request_id)
-        return PastCall(found.completion) if found else None
+        return PastCall(found.completion, found.cost_usd) if found else None
 
 
 @asynccontextmanager

@@ -10,12 +10,15 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import Sequence
+import time
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 STOP_SECONDS = 10.0
+LONGEST_PAUSE_SECONDS = 60.0
+STABLE_SECONDS = 300.0
 TAIL_BYTES = 4096
 
 # `wait` also returns when a signal arrives; TERM is for the server, which has it from the group.
@@ -94,6 +97,24 @@ def _fresh(log: Path) -> BinaryIO:
     if log.exists():
         log.replace(log.with_suffix(".previous.log"))
     return log.open("wb")
+
+
+async def keep_running(
+    run_once: Callable[[], Awaitable[str]], first_pause_seconds: float, tell: Callable[[str], None]
+) -> None:
+    """Run something again whenever it ends, after a pause that doubles until a run was stable.
+
+    `run_once` returns how it ended; `tell` hears that, and when it is started again.
+    """
+    pause = first_pause_seconds
+    while True:
+        started = time.monotonic()
+        ending = await run_once()
+        if time.monotonic() - started > STABLE_SECONDS:
+            pause = first_pause_seconds
+        tell(f"{ending}; it is started again in {pause:g} seconds")
+        await asyncio.sleep(pause)
+        pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
 
 def free_port() -> int:

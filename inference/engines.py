@@ -39,10 +39,12 @@ async def build_engine(spec: ModelSpec, resources: Resources) -> Engine:
 
             return HttpEngine(spec, _key(spec, resources.secrets))
         case LlamaCppModel():
-            from inference.llamacpp.engine import LlamaCppEngine
+            from inference.isolated.engine import IsolatedEngine
 
             path = await asyncio.to_thread(resources.weights.gguf, spec.source, spec.sha256)
-            return await asyncio.to_thread(LlamaCppEngine, spec, path)
+            isolated = IsolatedEngine(spec, path, resources.log_dir, hidden=tuple(resources.secrets))
+            await isolated.start()
+            return isolated
         case VllmModel():
             from inference.vllm import VllmEngine
 

@@ -72,10 +72,17 @@ class ResponseFormat:
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How tokens are drawn. Defaults are OpenAI's; `temperature=0` is greedy and repeatable."""
+    """How tokens are drawn. Defaults are OpenAI's; `temperature=0` is greedy and repeatable.
+
+    `top_k` keeps the k likeliest tokens (0: all), `min_p` those with at least this share of the likeliest one's
+    probability, `repetition_penalty` divides the scores of tokens the answer has already; OpenAI has none of the three.
+    """
 
     temperature: float = 1.0
     top_p: float = 1.0
+    top_k: int = 0
+    min_p: float = 0.0
+    repetition_penalty: float = 1.0
     max_tokens: int | None = None
     stop: tuple[str, ...] = ()
     seed: int | None = None

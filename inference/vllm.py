@@ -14,15 +14,13 @@ from pathlib import Path
 
 from inference.capabilities import check_embed, check_request
 from inference.catalog import HttpModel, VllmModel
-from inference.child import Child, free_port
+from inference.child import Child, free_port, keep_running
 from inference.errors import EngineUnavailable
 from inference.http import HttpEngine
 from inference.protocol import ChatRequest, Chunk, Embeddings, EmbedRequest, Health, ModelCard
 
 POLL_SECONDS = 0.2
 RETRY_AFTER_SECONDS = 10.0
-LONGEST_PAUSE_SECONDS = 60.0
-STABLE_SECONDS = 300.0
 
 
 class VllmEngine:
@@ -50,7 +48,9 @@ class VllmEngine:
     def start(self) -> None:
         """Begin to supervise, in the running event loop; returns at once."""
         if self._supervisor is None:
-            self._supervisor = asyncio.create_task(self._supervise(), name=f"vllm {self._model.name}")
+            self._supervisor = asyncio.create_task(
+                keep_running(self._run_once, self._first_pause_seconds, self._tell), name=f"vllm {self._model.name}"
+            )
 
     @property
     def url(self) -> str | None:
@@ -96,16 +96,8 @@ class VllmEngine:
         raise self._unavailable()
         yield  # makes this a generator
 
-    async def _supervise(self) -> None:
-        pause = self._first_pause_seconds
-        while True:
-            started = time.monotonic()
-            ending = await self._run_once()
-            if time.monotonic() - started > STABLE_SECONDS:
-                pause = self._first_pause_seconds
-            self._state = f"{ending}; it is started again in {pause:g} seconds"
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+    def _tell(self, state: str) -> None:
+        self._state = state
 
     async def _run_once(self) -> str:
         """Run the child until it ends; how it ended."""

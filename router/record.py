@@ -143,9 +143,10 @@ def refusal(kind: Kind, request_id: str, caller: Caller, asked: str, error: Engi
 
 @dataclass(frozen=True, slots=True)
 class RecordedCall:
-    """A call that is on record; `completion` is None when it did not finish."""
+    """A call that is on record and what it cost; `completion` is None when it did not finish."""
 
     completion: Completion | None
+    cost_usd: Decimal
 
 
 async def recorded_call(ledger: Ledger, request_id: str) -> RecordedCall | None:
@@ -154,5 +155,5 @@ async def recorded_call(ledger: Ledger, request_id: str) -> RecordedCall | None:
     if entry is None:
         return None
     if entry.type != "call.finished" or entry.output_digest is None:
-        return RecordedCall(None)
-    return RecordedCall(completion_from_bytes(await ledger.get_body(entry.output_digest)))
+        return RecordedCall(None, entry.cost_usd)
+    return RecordedCall(completion_from_bytes(await ledger.get_body(entry.output_digest)), entry.cost_usd)

@@ -57,7 +57,9 @@ class LlamaCppEngine:
                 self._embedder = Embedder(self._model, model.context_tokens, threads)
                 stack.callback(self._embedder.close)
             self._memory = stack.pop_all()
-        self._worker = Worker(self._model, Scheduler(model.concurrency, batch_tokens), runner, self._embedder)
+        guesses = runner is not None and runner.can_take_back
+        scheduler = Scheduler(model.concurrency, batch_tokens, guesses=guesses)
+        self._worker = Worker(self._model, scheduler, runner, self._embedder)
         self._preparation = ThreadPoolExecutor(2, thread_name_prefix=f"prepare {model.name}")
         self._accepted = 0
         self._closed = False

@@ -15,6 +15,7 @@ from inference.errors import EngineError, WeightsError
 from inference.llamacpp.library import library
 from inference.llamacpp.model import Model
 from inference.llamacpp.scheduler import Step
+from inference.llamacpp.slots import Placement
 
 # On CPUs flash attention takes up to twice the time of plain attention, which however needs memory for
 # batch x context x heads scores.
@@ -78,23 +79,44 @@ class Runner:
             raise WeightsError(f"llama.cpp cannot make a context for {model.path}: {library().last_complaint}.")
         self._memory = self._api.llama_get_memory(self.context)
         self._batch = Batch(model, batch_tokens)
+        recurrent = self._api.llama_model_is_recurrent(model.pointer) or self._api.llama_model_is_hybrid(model.pointer)
+        self.can_take_back = not recurrent
 
     def forward(self, steps: list[Step]) -> list[int]:
-        """Compute a step; for each entry the row of its last token. Raises `EngineError`."""
+        """Compute a step; for each entry the row after which its next token is drawn. Raises `EngineError`.
+
+        The rows of a guess follow it.
+        """
         self._batch.clear()
         rows = {}
         for step in sorted(steps, key=lambda step: step.sequence.slot or 0):  # neighbours are computed together
-            tokens = step.sequence.tokens[step.start : step.start + step.count]
-            assert step.sequence.slot is not None
-            rows[step.sequence.slot] = self._batch.add(tokens, step.start, step.sequence.slot, int(step.output))
+            tokens = [*step.sequence.tokens[step.start : step.start + step.count], *step.guess]
+            slot, outputs = step.sequence.slot, step.output + len(step.guess)
+            assert slot is not None
+            rows[slot] = self._batch.add(tokens, step.start, slot, outputs) - len(step.guess)
         code = self._api.llama_decode(self.context, self._batch.struct)
         if code != 0:
             raise EngineError(f"llama.cpp could not compute a step (code {code}: {library().last_complaint}).")
         return [rows[step.sequence.slot] for step in steps if step.sequence.slot is not None]
 
-    def release(self, slot: int) -> None:
-        """Forget what is in a slot's memory."""
-        self._api.llama_memory_seq_rm(self._memory, slot, -1, -1)
+    def place(self, placement: Placement) -> int:
+        """Let a slot's memory begin with what another (or itself) holds; how many tokens it then does.
+
+        None, where a model's memory cannot be cut: one that is recurrent, or has slid past its beginning.
+        """
+        api, memory, slot = self._api, self._memory, placement.slot
+        if placement.source != slot:
+            api.llama_memory_seq_rm(memory, slot, -1, -1)
+            api.llama_memory_seq_cp(memory, placement.source, slot, -1, -1)
+        whole = api.llama_memory_seq_pos_min(memory, slot) == 0
+        if whole and api.llama_memory_seq_rm(memory, slot, placement.reused, -1):
+            return placement.reused
+        api.llama_memory_seq_rm(memory, slot, -1, -1)
+        return 0
+
+    def take_back(self, slot: int, computed: int) -> None:
+        """Forget what a slot's memory holds after its first `computed` tokens; only if `can_take_back`."""
+        self._api.llama_memory_seq_rm(self._memory, slot, computed, -1)
 
     def close(self) -> None:
         """Free the memory; safe to call twice."""

@@ -1,6 +1,7 @@
 """Draws tokens: a chain of llama.cpp's samplers per sequence, with a grammar when JSON is asked for.
 
-The order is OpenAI's: bias and penalties, temperature, nucleus, draw. Penalties count the answer's tokens only.
+The order is OpenAI's: bias and penalties, temperature, the likeliest (k, nucleus, share), draw. Penalties count
+the answer's tokens only.
 """
 
 from __future__ import annotations
@@ -65,10 +66,14 @@ class Sampler:
             self._add(self._api.llama_sampler_init_logit_bias(self._vocabulary.size, len(biases), biases))
 
     def _add_penalties(self, sampling: Sampling, longest_answer: int) -> None:
-        if sampling.frequency_penalty or sampling.presence_penalty:
+        if sampling.frequency_penalty or sampling.presence_penalty or sampling.repetition_penalty != 1:
             self._add(
                 self._api.llama_sampler_init_penalties(
-                    self._vocabulary.size, longest_answer, 1.0, sampling.frequency_penalty, sampling.presence_penalty
+                    self._vocabulary.size,
+                    longest_answer,
+                    sampling.repetition_penalty,
+                    sampling.frequency_penalty,
+                    sampling.presence_penalty,
                 )
             )
 
@@ -78,8 +83,12 @@ class Sampler:
             return
         if sampling.temperature != 1:
             self._add(self._api.llama_sampler_init_temp(sampling.temperature))
+        if sampling.top_k:
+            self._add(self._api.llama_sampler_init_top_k(sampling.top_k))
         if sampling.top_p < 1:
             self._add(self._api.llama_sampler_init_top_p(sampling.top_p, 1))
+        if sampling.min_p:
+            self._add(self._api.llama_sampler_init_min_p(sampling.min_p, 1))
         seed = RANDOM_SEED if sampling.seed is None else (sampling.seed + index) % RANDOM_SEED
         self._add(self._api.llama_sampler_init_dist(seed))
 

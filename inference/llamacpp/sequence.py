@@ -6,7 +6,10 @@ import asyncio
 import codecs
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from inference.errors import EngineError
+from inference.llamacpp.lookup import PromptLookup
 from inference.protocol import ChatRequest, Chunk, FinishReason, TokenLogprob, Usage
 from inference.stop import StopFilter
 
@@ -15,11 +18,17 @@ if TYPE_CHECKING:
 
 
 class Generation:
-    """One request: the prompt's tokens, a sequence per choice, and the way back to whoever waits for chunks."""
+    """One request: the prompt's tokens, a sequence per choice, and the way back to whoever waits for chunks.
+
+    Of the prompt, `cached_tokens` were not computed anew; requests of the same `scope` may share computed tokens.
+    """
 
     def __init__(self, request: ChatRequest, prompt: list[int], max_tokens: int, grammar: str | None) -> None:
         self.request = request
         self.prompt = prompt
+        self.prompt_tokens = np.array(prompt, np.int32)
+        self.scope = request.caller.tenant
+        self.cached_tokens = 0
         self.max_tokens = max_tokens
         self.grammar = grammar
         self.sequences = [Sequence(self, index) for index in range(request.sampling.n)]
@@ -33,7 +42,8 @@ class Generation:
 
     def usage(self) -> Usage:
         """Tokens of the prompt and of all choices together."""
-        return Usage(len(self.prompt), sum(sequence.generated for sequence in self.sequences))
+        answered = sum(sequence.generated for sequence in self.sequences)
+        return Usage(len(self.prompt), answered, cached_tokens=self.cached_tokens)
 
     def deliver(self, what: list[Chunk] | EngineError) -> bool:
         """Hand chunks or the reason of failure over, from any thread; False if the listener's loop is gone."""
@@ -65,6 +75,7 @@ class Sequence:
         self.slot: int | None = None
         self.sampler: Sampler | None = None
         self.finished = False
+        self.lookup = PromptLookup()
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._stop = StopFilter(generation.request.sampling.stop)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections import defaultdict, deque
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -21,8 +22,9 @@ from inference.llamacpp.embedder import Embedder
 from inference.llamacpp.model import Model
 from inference.llamacpp.runner import Runner
 from inference.llamacpp.sampler import Sampler
-from inference.llamacpp.scheduler import Scheduler
+from inference.llamacpp.scheduler import Scheduler, Step
 from inference.llamacpp.sequence import Generation, Sequence
+from inference.llamacpp.slots import Placement
 from inference.protocol import Chunk
 
 Rows = NDArray[np.float32]
@@ -149,9 +151,7 @@ class Worker:
             generation.deliver(error)
 
     def _release(self, sequence: Sequence) -> None:
-        slot = self._scheduler.release(sequence)
-        if slot is not None and self._runner is not None:
-            self._runner.release(slot)
+        self._scheduler.release(sequence)
         if sequence.sampler is not None:
             sequence.sampler.close()
 
@@ -173,25 +173,32 @@ class Worker:
         runner = self._runner
         if runner is None:
             return
-        for sequence in self._scheduler.admit():
-            self._give_sampler(sequence)
+        for placement in self._scheduler.admit():
+            self._begin(runner, placement)
         steps = self._scheduler.schedule()
         if not steps:
             return
+        started = time.perf_counter()
         try:
             rows = runner.forward(steps)
         except EngineError as error:
             self._fail({step.sequence.generation for step in steps}, error)
             return
+        prompt_tokens = sum(step.count for step in steps if step.count > 1)
+        self._scheduler.pace.observe(prompt_tokens, time.perf_counter() - started)
         chunks: dict[Generation, list[Chunk]] = defaultdict(list)
         for step, row in zip(steps, rows, strict=True):
             step.sequence.computed += step.count
             if step.output and step.sequence.slot is not None:
-                self._draw(runner, step.sequence, row, chunks)
+                self._draw(runner, step, row, chunks)
         self._hand_over(chunks)
 
-    def _give_sampler(self, sequence: Sequence) -> None:
+    def _begin(self, runner: Runner, placement: Placement) -> None:
+        sequence = placement.sequence
         generation = sequence.generation
+        sequence.computed = runner.place(placement)
+        if sequence.index == 0:
+            generation.cached_tokens = sequence.computed
         try:
             sequence.sampler = Sampler(
                 self._model, generation.request.sampling, sequence.index, generation.max_tokens, generation.grammar
@@ -199,14 +206,30 @@ class Worker:
         except EngineError as error:
             self._fail({generation}, error)
 
-    def _draw(self, runner: Runner, sequence: Sequence, row: int, chunks: dict[Generation, list[Chunk]]) -> None:
+    def _draw(self, runner: Runner, step: Step, row: int, chunks: dict[Generation, list[Chunk]]) -> None:
+        """Draw the next token, and one more for each token of the guess that was right."""
+        sequence, right = step.sequence, 0
+        token = self._draw_one(runner, sequence, row, chunks)
+        for number, guessed in enumerate(step.guess, 1):
+            if token != guessed or sequence.slot is None:
+                break
+            right += 1
+            sequence.computed += 1
+            token = self._draw_one(runner, sequence, row + number, chunks)
+        sequence.lookup.learn(len(step.guess), right)
+        if right < len(step.guess) and sequence.slot is not None:
+            runner.take_back(sequence.slot, sequence.computed)
+
+    def _draw_one(
+        self, runner: Runner, sequence: Sequence, row: int, chunks: dict[Generation, list[Chunk]]
+    ) -> int | None:
         sampler, vocabulary = sequence.sampler, self._model.vocabulary
         assert sampler is not None
         try:
             token = sampler.sample(runner.context, row)
         except EngineError as error:
             self._fail({sequence.generation}, error)
-            return
+            return None
         logprob = sampler.logprob(runner.context, row, token)
         piece = None if vocabulary.is_end(token) else vocabulary.piece(token)
         chunk = sequence.append(token, piece, logprob)
@@ -214,6 +237,7 @@ class Worker:
             self._release(sequence)
         if chunk.text or chunk.logprobs or chunk.finish_reason:
             chunks[sequence.generation].append(chunk)
+        return token
 
     def _hand_over(self, chunks: dict[Generation, list[Chunk]]) -> None:
         for generation, pieces in chunks.items():

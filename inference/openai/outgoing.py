@@ -69,7 +69,10 @@ def _streamed(model: str) -> Json:
 
 def _sampling(sampling: Sampling) -> Json:
     defaults = Sampling()
-    names = ("temperature", "top_p", "seed", "presence_penalty", "frequency_penalty", "n")
+    names = (
+        *("temperature", "top_p", "top_k", "min_p", "seed", "n"),
+        *("presence_penalty", "frequency_penalty", "repetition_penalty"),
+    )
     body: Json = {name: getattr(sampling, name) for name in names if getattr(sampling, name) != getattr(defaults, name)}
     if sampling.stop:
         body["stop"] = list(sampling.stop)

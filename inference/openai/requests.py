@@ -40,6 +40,9 @@ class GenerationBody(Body):
     model: Text
     temperature: Annotated[float, Field(ge=0, le=2)] = 1.0
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
+    top_k: Annotated[int, Field(ge=-1)] = Field(default=0, description="As vLLM and llama.cpp; 0 or -1: off.")
+    min_p: Annotated[float, Field(ge=0, le=1)] = Field(default=0.0, description="As vLLM and llama.cpp; 0: off.")
+    repetition_penalty: Annotated[float, Field(gt=0, le=2)] = Field(default=1.0, description="As vLLM; 1: off.")
     stop: StopString | Annotated[list[StopString], Field(max_length=4)] = Field(default_factory=list)
     seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] | None = None
     presence_penalty: Penalty = 0.0
@@ -65,6 +68,9 @@ class GenerationBody(Body):
         return Sampling(
             temperature=self.temperature,
             top_p=self.top_p,
+            top_k=max(self.top_k, 0),
+            min_p=self.min_p,
+            repetition_penalty=self.repetition_penalty,
             stop=(self.stop,) if isinstance(self.stop, str) else tuple(self.stop),
             seed=self.seed,
             presence_penalty=self.presence_penalty,

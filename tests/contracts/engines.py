@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -13,6 +14,7 @@ import httpx
 
 from inference.catalog import Catalog, HttpModel, LlamaCppModel, ScriptedModel, ScriptedReply, VllmModel
 from inference.http import HttpEngine
+from inference.isolated.engine import IsolatedEngine
 from inference.llamacpp.engine import LlamaCppEngine
 from inference.protocol import Capability, Engine
 from inference.scripted import ScriptedEngine
@@ -38,6 +40,18 @@ SCRIPT = ScriptedModel(
         for number in range(10)
     ),
     delay_seconds=0.001,
+)
+
+
+LLAMA_CPP = LlamaCppModel(
+    engine="llama.cpp",
+    name=NAME,
+    tier="draft",
+    context_tokens=CONTEXT_TOKENS,
+    capabilities=CAPABILITIES,
+    source="path:tiny.gguf",
+    concurrency=3,
+    threads=1,
 )
 
 
@@ -94,20 +108,25 @@ async def http(_folder: Path) -> AsyncIterator[Subject]:
 @asynccontextmanager
 async def llama_cpp(folder: Path) -> AsyncIterator[Subject]:
     """The llama.cpp engine on a tiny model with random weights."""
-    spec = LlamaCppModel(
-        engine="llama.cpp",
-        name=NAME,
-        tier="draft",
-        context_tokens=CONTEXT_TOKENS,
-        capabilities=CAPABILITIES,
-        source="path:tiny.gguf",
-        concurrency=3,
-        threads=1,
-    )
-    engine = LlamaCppEngine(spec, write_tiny_model(folder / "tiny.gguf"))
+    engine = LlamaCppEngine(LLAMA_CPP, write_tiny_model(folder / "tiny.gguf"))
 
     async def in_flight() -> int:
         return engine.in_flight
+
+    try:
+        yield Subject(engine, in_flight)
+    finally:
+        await engine.close()
+
+
+@asynccontextmanager
+async def isolated(folder: Path) -> AsyncIterator[Subject]:
+    """The same engine in a process of its own."""
+    engine = IsolatedEngine(LLAMA_CPP, write_tiny_model(folder / "tiny.gguf"), folder / "logs")
+    await engine.start()
+
+    async def in_flight() -> int:
+        return sum(map(int, re.findall(r"\b[0-9]+(?= of | wait)", (await engine.health()).detail)))
 
     try:
         yield Subject(engine, in_flight)
@@ -180,6 +199,7 @@ ENGINES: dict[str, Factory] = {
     "scripted": scripted,
     "http": http,
     "llama_cpp": llama_cpp,
+    "isolated": isolated,
     "vllm": vllm,
     "router": router,
 }

@@ -52,6 +52,9 @@ samplings = st.builds(
     seed=st.none() | st.integers(-(2**63), 2**63 - 1),
     presence_penalty=st.floats(-2, 2),
     frequency_penalty=st.floats(-2, 2),
+    top_k=st.integers(0, 100),
+    min_p=st.floats(0, 1),
+    repetition_penalty=st.floats(0.01, 2),
     logit_bias=st.dictionaries(st.integers(0, 10**6), st.floats(-100, 100), max_size=3),
     n=st.integers(1, 8),
 )

@@ -6,6 +6,7 @@ import asyncio
 import json
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -84,6 +85,17 @@ async def test_bias_forces_and_penalties_spread(engine: LlamaCppEngine) -> None:
     assert set((await complete(engine, prompt(logit_bias=letters))).text) == {"a"}
     spread = (await complete(engine, prompt(logit_bias=letters, frequency_penalty=2.0))).text
     assert set(spread) == {"a", "b"}
+
+
+@pytest.mark.parametrize("only_one", [{"top_k": 1}, {"min_p": 1.0}])
+async def test_drawing_among_the_likeliest_only_is_greedy(engine: LlamaCppEngine, only_one: dict[str, Any]) -> None:
+    drawn = await complete(engine, prompt(temperature=1, **only_one))
+    assert drawn.text == (await complete(engine, prompt())).text
+
+
+async def test_a_repetition_penalty_spreads(engine: LlamaCppEngine) -> None:
+    letters = {ord("a"): 100.0, ord("b"): 80.0}
+    assert set((await complete(engine, prompt(logit_bias=letters, repetition_penalty=1.5))).text) == {"a", "b"}
 
 
 @pytest.mark.parametrize("token", [262, -1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inference.llamacpp.pace import FEWEST_TOKENS
 from inference.llamacpp.scheduler import Scheduler
 from inference.llamacpp.sequence import Generation
 from inference.protocol import ChatRequest, Sampling, TokenLogprob
@@ -44,22 +45,47 @@ async def test_decoding_goes_before_prompts_and_shares_the_batch() -> None:
     assert compute(scheduler) == [(4, 1, True), (6, 1, True)]
 
 
+async def test_a_prompt_beside_an_answer_takes_no_longer_than_a_bounded_time() -> None:
+    scheduler = Scheduler(slots=2, batch_tokens=512)
+    scheduler.add(generation(2))
+    compute(scheduler)
+    scheduler.add(generation(3000))
+    assert compute(scheduler)[1] == (0, FEWEST_TOKENS, False)  # nothing was measured yet
+    scheduler.pace.observe(0, 0.05)
+    scheduler.pace.observe(100, 0.25)  # 2 ms a token
+    assert compute(scheduler)[1] == (32, 100, False)
+    for _ in range(50):
+        scheduler.pace.observe(100, 2.05)  # a slow neighbour: 20 ms a token
+    assert compute(scheduler)[1] == (132, FEWEST_TOKENS, False)
+    for _ in range(50):
+        scheduler.pace.observe(100, 0.05)
+    assert compute(scheduler)[1] == (164, 511, False)
+
+
+async def test_a_prompt_alone_takes_the_whole_batch() -> None:
+    scheduler = Scheduler(slots=2, batch_tokens=512)
+    scheduler.pace.observe(100, 100.0)
+    scheduler.add(generation(3000))
+    assert compute(scheduler) == [(0, 512, False)]
+
+
 async def test_sequences_wait_in_order_for_the_lowest_free_slot() -> None:
     scheduler = Scheduler(slots=2, batch_tokens=8)
     first, second = generation(1, n=3), generation(1)
     scheduler.add(first)
     scheduler.add(second)
-    assert [sequence.slot for sequence in scheduler.admit()] == [0, 1]
+    assert [placed.sequence.slot for placed in scheduler.admit()] == [0, 1]
     assert (scheduler.admit(), len(scheduler.waiting)) == ([], 2)
-    assert scheduler.release(first.sequences[0]) == 0
-    assert scheduler.admit() == [first.sequences[2]]
+    scheduler.release(first.sequences[0])
+    assert [placed.sequence for placed in scheduler.admit()] == [first.sequences[2]]
     assert first.sequences[2].slot == 0
-    assert scheduler.release(second.sequences[0]) is None
+    scheduler.release(second.sequences[0])
     assert not scheduler.waiting
     for sequence in first.sequences[1:]:
         scheduler.release(sequence)
     assert scheduler.idle
-    assert scheduler.release(first.sequences[0]) is None  # again does nothing
+    scheduler.release(first.sequences[0])  # again does nothing
+    assert scheduler.idle
 
 
 async def test_characters_come_whole() -> None:

@@ -1,0 +1,120 @@
+"""The slots of a context's memory: which sequence has each, and which tokens each still holds.
+
+A request takes over the longest prefix that any slot holds, of an answer that is being written or of one
+that has ended; the slot least recently used makes room. Only requests of one scope share: how soon an
+answer begins would otherwise tell one tenant what another has asked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.llamacpp.sequence import Sequence
+
+Tokens = NDArray[np.int32]
+
+WORTH_COPYING_TOKENS = 32
+"""Copying moves the whole memory of a slot; a few tokens are computed sooner than that."""
+
+
+@dataclass(slots=True, eq=False)
+class Slot:
+    """One sequence's part of the memory. Idle, it holds what the last sequence left in it."""
+
+    number: int
+    sequence: Sequence | None = None
+    scope: str = ""
+    left: Tokens = field(default_factory=lambda: np.empty(0, np.int32))
+    last_used: int = 0
+
+    @property
+    def tokens(self) -> Tokens:
+        """What it holds or, while a prompt is being computed, will hold."""
+        return self.left if self.sequence is None else self.sequence.generation.prompt_tokens
+
+    @property
+    def computed(self) -> int:
+        """How many of `tokens` it holds now."""
+        return len(self.left) if self.sequence is None else min(self.sequence.computed, len(self.tokens))
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """A sequence's slot, and how many tokens at its beginning are taken over from the slot `source`."""
+
+    sequence: Sequence
+    slot: int
+    source: int
+    reused: int
+
+
+class Slots:
+    """All slots of a context. Like the scheduler, used by one thread only."""
+
+    def __init__(self, count: int) -> None:
+        self._slots = [Slot(number) for number in range(count)]
+        self._clock = 0
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self._slots)
+
+    def place(self, sequence: Sequence) -> Placement | None:
+        """Give the sequence a slot; None if there is none, or if more of its prompt is being computed for another."""
+        idle = [slot for slot in self._slots if slot.sequence is None]
+        if not idle:
+            return None
+        source, held, coming = self._longest_prefix(sequence)
+        if coming - held >= WORTH_COPYING_TOKENS:
+            return None
+        placement = self._choose(sequence, idle, source, held)
+        slot = self._slots[placement.slot]
+        slot.sequence, slot.scope = sequence, sequence.generation.scope
+        sequence.slot = placement.slot
+        return placement
+
+    def release(self, sequence: Sequence) -> None:
+        """Let the sequence go; its tokens stay until the slot is needed."""
+        if sequence.slot is not None:
+            slot = self._slots[sequence.slot]
+            slot.left = np.array(sequence.tokens[: sequence.computed], np.int32)
+            slot.sequence = sequence.slot = None
+            self._clock += 1
+            slot.last_used = self._clock
+
+    def _longest_prefix(self, sequence: Sequence) -> tuple[Slot | None, int, int]:
+        """The slot that holds most of the prompt, how much, and how much one holds or soon will.
+
+        The prompt's last token is never taken over: what follows it must be computed.
+        """
+        prompt, scope = sequence.generation.prompt_tokens, sequence.generation.scope
+        source, held, coming = None, 0, 0
+        for slot in self._slots:
+            if slot.scope == scope:
+                shared = min(common_prefix(slot.tokens, prompt), len(prompt) - 1)
+                coming = max(coming, shared)
+                if min(shared, slot.computed) > held:
+                    source, held = slot, min(shared, slot.computed)
+        return source, held, coming
+
+    def _choose(self, sequence: Sequence, idle: list[Slot], source: Slot | None, held: int) -> Placement:
+        """In place where most of what a slot holds goes on; else copied, so that what others may need stays."""
+        oldest = min(idle, key=lambda slot: slot.last_used)
+        if source in idle and (2 * held >= len(source.left) or len(idle) == 1):
+            return Placement(sequence, source.number, source.number, held)
+        if source is oldest:
+            oldest = min((slot for slot in idle if slot is not source), key=lambda slot: slot.last_used)
+        if source is None or held < WORTH_COPYING_TOKENS:
+            return Placement(sequence, oldest.number, oldest.number, 0)
+        return Placement(sequence, oldest.number, source.number, held)
+
+
+def common_prefix(one: Tokens, other: Tokens) -> int:
+    """How many tokens two sequences begin with alike."""
+    length = min(len(one), len(other))
+    differs = one[:length] != other[:length]
+    return int(differs.argmax()) if differs.any() else length
