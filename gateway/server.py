@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 
 import uvicorn
 
@@ -20,6 +23,12 @@ async def serve(config: Config, settings: Settings, announce: Callable[[str], No
     async with opened_appliance(config, settings) as appliance:
         first_key = await appliance.first_key()
         resumed = await appliance.tasks.resume()
+        server = _Server(
+            uvicorn.Config(
+                create_app(appliance), log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=10
+            )
+        )
+        _stop_on_signals(server)  # before anybody knows that there is something to stop
         listening.listen()  # before the address is told, so that nobody who hears it is refused
         url = f"http://{settings.host}:{listening.getsockname()[1]}"
         announce(f"Bailey listens on {url}/v1")
@@ -27,12 +36,27 @@ async def serve(config: Config, settings: Settings, announce: Callable[[str], No
             announce(f"First key (role approver, shown only now): {first_key}")
         if resumed:
             announce(f"Going on with {len(resumed)} tasks: {', '.join(resumed)}")
-        server = uvicorn.Server(
-            uvicorn.Config(
-                create_app(appliance), log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=10
-            )
-        )
         await server.serve(sockets=[listening])
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its own signal handlers, which come too late: one that arrives before them was lost once."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Leave the signals to `_stop_on_signals`."""
+        yield
+
+
+def _stop_on_signals(server: uvicorn.Server) -> None:
+    """Let SIGINT and SIGTERM end the server when its requests are answered; a second one ends it at once."""
+
+    def stop() -> None:
+        server.force_exit = server.should_exit
+        server.should_exit = True
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop)
 
 
 def _listen(host: str, port: int) -> socket.socket:

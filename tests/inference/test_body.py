@@ -34,7 +34,7 @@ def refusal(kind: type[Body], body: object) -> InvalidRequest:
 @pytest.mark.parametrize(
     ("fields", "param"),
     [
-        ({"top_k": 5}, "top_k"),
+        ({"top_a": 5}, "top_a"),
         ({"functions": []}, "functions"),
         ({"store": True}, "store"),
         ({"stream": True, "stream_options": {"include_obfuscation": True}}, "stream_options.include_obfuscation"),

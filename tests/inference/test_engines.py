@@ -13,7 +13,7 @@ from inference.collect import complete
 from inference.engines import Resources, build_engine
 from inference.errors import AuthenticationFailed, WeightsError
 from inference.http import HttpEngine
-from inference.llamacpp.engine import LlamaCppEngine
+from inference.isolated.engine import IsolatedEngine
 from inference.protocol import ChatRequest, Sampling
 from inference.scripted import ScriptedEngine
 from inference.vllm import VllmEngine
@@ -34,7 +34,7 @@ async def test_each_kind_of_model_has_its_engine(tmp_path: Path, tiny_gguf: Path
     kinds = {
         ScriptedEngine: spec(engine="scripted", replies=[{"text": "hi"}]),
         HttpEngine: spec(engine="http", url="http://127.0.0.1:9/v1", api_key_env="KEY"),
-        LlamaCppEngine: spec(engine="llama.cpp", source=f"path:{tiny_gguf}"),
+        IsolatedEngine: spec(engine="llama.cpp", source=f"path:{tiny_gguf}"),
         VllmEngine: spec(engine="vllm", source=f"path:{tmp_path}", python="/nowhere/python"),
     }
     for kind, model in kinds.items():

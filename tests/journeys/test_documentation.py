@@ -9,6 +9,7 @@ import shlex
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -92,7 +93,11 @@ def test_make_serve_prints_the_address_and_a_first_key(tmp_path: Path) -> None:
         os.killpg(serving.pid, signal.SIGINT)
         assert re.search(r"^Bailey listens on http://127\.0\.0\.1:\d+/v1$", said, re.MULTILINE)
         assert re.search(r"^First key \(role approver, shown only now\): bly_\S+$", said, re.MULTILINE)
-        serving.communicate(timeout=30)
+        try:
+            serving.communicate(timeout=30)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(serving.pid, signal.SIGKILL)
 
 
 @pytest.mark.parametrize("block", blocks("yaml"))
