@@ -15,7 +15,7 @@ serve: setup         ## the appliance on http://127.0.0.1:8400
 	@$(VENV)/bailey serve
 
 test: setup          ## all tests
-	@$(VENV)/python -m pytest
+	@sh scripts/test.sh
 
 check: setup         ## style, types, architecture
 	@$(VENV)/ruff check .

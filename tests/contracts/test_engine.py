@@ -114,7 +114,8 @@ async def test_a_stop_string_ends_the_answer_and_is_not_part_of_it(subject: Subj
 
 
 async def test_greedy_answers_repeat(subject: Subject) -> None:
-    assert await complete(subject.engine, chat()) == await complete(subject.engine, chat())
+    one, other = [await complete(subject.engine, chat()) for _ in range(2)]
+    assert one.choices == other.choices
 
 
 async def test_concurrent_answers_equal_serial_ones(subject: Subject) -> None:
@@ -210,9 +211,8 @@ async def test_a_deadline_that_has_passed_ends_the_request(subject: Subject) -> 
 
 
 async def test_a_deadline_far_away_changes_nothing(subject: Subject) -> None:
-    assert await complete(subject.engine, replace(chat(), deadline=time.time() + 60)) == await complete(
-        subject.engine, chat()
-    )
+    hurried = await complete(subject.engine, replace(chat(), deadline=time.time() + 60))
+    assert hurried.choices == (await complete(subject.engine, chat())).choices
 
 
 async def test_vectors_have_unit_length_and_repeat(subject: Subject) -> None:
