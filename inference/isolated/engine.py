@@ -68,14 +68,13 @@ class IsolatedEngine:
     async def start(self) -> None:
         """Start the process and wait until it has loaded the weights. Raises what loading them raises."""
         loaded: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
         self._supervisor = asyncio.create_task(
             keep_running(lambda: self._run_once(loaded), self._first_pause_seconds, self._tell),
             name=f"process of {self._model.name}",
         )
         try:
             await loaded
-        except EngineError:
+        except (EngineError, asyncio.CancelledError):
             await self.close()
             raise
 
@@ -154,22 +153,28 @@ class IsolatedEngine:
     async def _run_once(self, loaded: asyncio.Future[None]) -> str:
         """Run the process until it ends; how it ended. `loaded` learns how the first start went."""
         self._tell("is starting")
-        with tempfile.TemporaryDirectory(prefix="bailey-") as folder, listening(Path(folder) / "engine") as listener:
-            try:
-                child = await Child.spawn(self._command(listener.getsockname()), self._log)
-            except OSError as error:
-                settle(loaded, EngineUnavailable(f"The process of {self._model.name!r} cannot be started: {error}."))
-                return f"cannot be started ({error})"
-            try:
-                return await self._serve(listener, child, loaded)
-            except EOFError:
-                ending = await how_it_ended(child)
-                settle(loaded, WeightsError(f"Loading {self._weights}, the process {ending}: {child.tail()}"))
-                return ending
-            finally:
-                self._connection = None
-                await child.stop()
-                self._fail_all()
+        try:
+            with (
+                tempfile.TemporaryDirectory(prefix="bailey-") as folder,
+                listening(Path(folder) / "engine") as listener,
+            ):
+                return await self._run(listener, loaded)
+        except OSError as error:  # no room or no right for the socket or the log
+            settle(loaded, EngineUnavailable(f"The process of {self._model.name!r} cannot be started: {error}."))
+            return f"cannot be started ({error})"
+
+    async def _run(self, listener: socket.socket, loaded: asyncio.Future[None]) -> str:
+        child = await Child.spawn(self._command(listener.getsockname()), self._log)
+        try:
+            return await self._serve(listener, child, loaded)
+        except EOFError:
+            ending = await how_it_ended(child)
+            settle(loaded, WeightsError(f"Loading {self._weights}, the process {ending}: {child.tail()}"))
+            return ending
+        finally:
+            self._connection = None
+            await child.stop()
+            self._fail_all()
 
     async def _serve(self, listener: socket.socket, child: Child, loaded: asyncio.Future[None]) -> str:
         async with aclosing(await connected(listener, child)) as connection:

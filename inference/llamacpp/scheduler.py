@@ -68,9 +68,9 @@ class Scheduler:
         """The next step, one entry per sequence that takes part: every answer's next token, then prompts."""
         answers = [sequence for sequence in self.running if sequence.pending == 1]
         prompts = [sequence for sequence in self.running if sequence.pending > 1]
-        room = self._batch_tokens - max(len(answers), self._guess_tokens)
+        room = self._batch_tokens
         if answers:
-            room = self.pace.prompt_tokens(room)
+            room = self.pace.prompt_tokens(room - max(len(answers), self._guess_tokens))
         steps = [self._next_token(sequence, len(answers)) for sequence in answers]
         for sequence in prompts:
             count = min(sequence.pending, room)

@@ -146,6 +146,30 @@ async def test_weights_that_cannot_be_loaded_are_said_at_the_start(tmp_path: Pat
     assert hosts() == []
 
 
+async def test_a_process_that_cannot_be_started_is_said_and_nothing_waits(
+    tiny_gguf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
+    engine = IsolatedEngine(spec(), tiny_gguf, tmp_path)
+    with pytest.raises(EngineUnavailable, match="cannot be started"):
+        await engine.start()
+    assert hosts() == []
+
+
+async def test_a_start_that_is_given_up_leaves_no_process(tiny_gguf: Path, tmp_path: Path) -> None:
+    engine = IsolatedEngine(spec(), tiny_gguf, tmp_path)
+    starting = asyncio.create_task(engine.start())
+
+    async def has_begun() -> bool:
+        return bool(hosts())
+
+    await eventually(has_begun)
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    assert hosts() == []
+
+
 async def test_other_models_keys_are_not_in_the_process(
     tiny_gguf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -63,7 +63,7 @@ async def test_a_prompt_beside_an_answer_takes_no_longer_than_a_bounded_time() -
 
 
 async def test_a_prompt_alone_takes_the_whole_batch() -> None:
-    scheduler = Scheduler(slots=2, batch_tokens=512)
+    scheduler = Scheduler(slots=2, batch_tokens=512, guesses=True)
     scheduler.pace.observe(100, 100.0)
     scheduler.add(generation(3000))
     assert compute(scheduler) == [(0, 512, False)]
