@@ -40,7 +40,7 @@ async def serve(config: Config, settings: Settings, announce: Callable[[str], No
 
 
 class _Server(uvicorn.Server):
-    """uvicorn without its own signal handlers, which come too late: one that arrives before them was lost once."""
+    """uvicorn without its own signal handlers, which come after the address is told and go before all is closed."""
 
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
