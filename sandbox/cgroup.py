@@ -219,6 +219,8 @@ def _clear(folder: Path) -> None:
         except FileNotFoundError:
             return
         except OSError as error:
+            if error.errno == errno.ENODEV:  # another process has deleted it between open and read
+                return
             if error.errno != errno.EBUSY or time.monotonic() > deadline:
                 raise
             time.sleep(_PAUSE_SECONDS)

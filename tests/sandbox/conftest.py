@@ -14,7 +14,7 @@ from sandbox.nsjail import NsjailSandbox
 from sandbox.processes import children
 from sandbox.protocol import Command
 from sandbox.spec import Tier
-from tests.sandbox.sandboxes import CONTROL_GROUPS, TIERS, make_sandbox
+from tests.sandbox.sandboxes import TIERS, groups_of, make_sandbox
 
 
 @pytest.fixture(scope="session", params=TIERS)
@@ -34,11 +34,6 @@ async def sandbox(tier: Tier) -> AsyncIterator[NsjailSandbox]:
     await made.close()
 
 
-def own_groups() -> list[str]:
-    """Control groups that some run of this process has left."""
-    return [str(path) for path in CONTROL_GROUPS.glob(f"**/bailey-*-{os.getpid()}-*")]
-
-
 @pytest.fixture
 def canary(tmp_path: Path) -> Path:
     """A file that no job may see or change."""
@@ -53,7 +48,7 @@ async def aftermath(sandbox: NsjailSandbox, canary: Path) -> AsyncIterator[None]
     others = set(children(os.getpid()))  # what other tests of this process keep running
     yield
     assert set(children(os.getpid())) <= others
-    assert own_groups() == []
+    assert groups_of(os.getpid()) == []
     assert not re.search(r"bailey|nsjail", Path("/proc/self/mountinfo").read_text())
     assert canary.read_text() == "alive"
     hello = await sandbox.run(Command(("echo", "hello")))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -23,6 +24,16 @@ def make_sandbox(
     """A sandbox of a tier: without control groups every host is tier B."""
     control_groups = CONTROL_GROUPS if tier == "A" else NO_CONTROL_GROUPS
     return NsjailSandbox(spec or SandboxSpec(), python=python, site=site, control_groups=control_groups)
+
+
+def groups_of(pid: int) -> list[Path]:
+    """The control groups that a supervisor has now; `os.walk` does not mind groups that others delete meanwhile."""
+    return [
+        Path(parent, name)
+        for parent, names, _ in os.walk(CONTROL_GROUPS)
+        for name in names
+        if re.fullmatch(rf"bailey-\d+-{pid}-.*", name)
+    ]
 
 
 async def run_python(sandbox: Sandbox, program: str, *, limits: Limits | None = None, **more: object) -> Result:

@@ -18,7 +18,7 @@ from sandbox.launcher import Launcher
 from sandbox.nsjail import NsjailSandbox
 from sandbox.protocol import Command, SandboxError, SandboxOverloaded
 from sandbox.spec import SandboxSpec, Tier
-from tests.sandbox.sandboxes import CONTROL_GROUPS, make_sandbox, run_python
+from tests.sandbox.sandboxes import groups_of, make_sandbox, run_python
 
 session_loop = pytest.mark.asyncio(loop_scope="session")
 ROOT = Path(__file__).parents[2]
@@ -161,7 +161,7 @@ async def test_a_killed_supervisor_leaves_nothing(tier: Tier) -> None:
         assert select.select([pidfd], [], [], 20)[0], "a program outlived its supervisor"
         os.close(pidfd)
     if tier == "A":
-        stale = list(CONTROL_GROUPS.glob(f"**/bailey-*-{supervisor.pid}-*"))
+        stale = groups_of(supervisor.pid)
         assert stale
         sandbox = make_sandbox("A")
         await sandbox.check()
