@@ -6,8 +6,9 @@ import asyncio
 import sys
 
 from bench import ledger, models
+from bench.cpu import group as cpu
 
-GROUPS = {"models": models.measure, "ledger": ledger.measure}
+GROUPS = {"models": models.measure, "ledger": ledger.measure, "cpu": cpu.measure}
 
 
 def main() -> int:

@@ -1,0 +1,66 @@
+"""Makes the peers, once: llama-server from the sources our own llama.cpp was compiled from, with the same flags, and
+an environment for llama-cpp-python's server, which runs on our own compiled llama.cpp.
+"""
+
+from __future__ import annotations
+
+import os
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+from bench.report import ROOT
+
+STATE = ROOT / ".setup"
+PEERS = STATE / "peers"
+LOGS = STATE / "bench" / "logs"
+_VENV = ROOT / ".venv"
+_PARTS = ("COMMON", "TOOLS", "SERVER")
+# What llama-cpp-python's extra "server" asks for, and what llama-cpp-python itself does.
+_SERVER_PACKAGES = (
+    "uvicorn>=0.22.0", "fastapi>=0.100.0", "pydantic-settings>=2.0.1", "sse-starlette>=1.6.1",
+    "starlette-context>=0.3.6,<0.4", "PyYAML>=5.1", "numpy", "diskcache", "jinja2", "typing-extensions",
+)  # fmt: skip
+
+
+def llama_server() -> Path:
+    """llama.cpp's own server; compiling it takes about ten minutes."""
+    source = next(STATE.glob("llama_cpp_python-*/"))
+    build = PEERS / source.name.replace("_cpp_python", "-server")
+    program = build / "bin" / "llama-server"
+    if not program.exists():
+        flags = runpy.run_path(str(ROOT / "scripts" / "setup.py"))["LLAMA_CMAKE"]
+        tools = _VENV / "bin"
+        _call(
+            "llama-server-configure", tools / "cmake", "-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={tools / 'ninja'}", *flags,
+            *(f"-DLLAMA_BUILD_{part}=ON" for part in _PARTS), "-DLLAMA_BUILD_UI=OFF", "-DLLAMA_USE_PREBUILT_UI=OFF",
+            "-S", source / "vendor" / "llama.cpp", "-B", build,
+        )  # fmt: skip
+        _call("llama-server-build", tools / "cmake", "--build", build, "--target", "llama-server")
+    return program
+
+
+def python_server() -> Path:
+    """The interpreter of the environment in which `-m llama_cpp.server` runs."""
+    folder = PEERS / "llama-cpp-python"
+    python = folder / "bin" / "python"
+    packages = Path("lib", f"python{sys.version_info.major}.{sys.version_info.minor}", "site-packages")
+    borrowed = folder / packages / "llama_cpp"
+    if not borrowed.exists():
+        _call("llama-cpp-python-venv", sys.executable, "-m", "venv", folder)
+        _call("llama-cpp-python-pip", python, "-m", "pip", "--disable-pip-version-check", "install", *_SERVER_PACKAGES)
+        borrowed.unlink(missing_ok=True)
+        borrowed.symlink_to(_VENV / packages / "llama_cpp")
+    return python
+
+
+def _call(name: str, *command: object) -> None:
+    """Run a command as a good neighbour; its output goes into a log, which an error names."""
+    LOGS.mkdir(parents=True, exist_ok=True)
+    log = LOGS / f"{name}.log"
+    print(f"{name} ... ({os.path.relpath(log)})", flush=True)
+    with log.open("wb") as output:
+        done = subprocess.run(["nice", "-n", "4", *map(str, command)], stdout=output, stderr=output, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{name} failed with exit code {done.returncode}; see {log}.")
