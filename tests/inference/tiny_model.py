@@ -19,11 +19,15 @@ CHATML = (
 PLAIN_SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 SPECIAL = (*PLAIN_SPECIAL, "<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>")
 END_OF_TEXT, IM_START, IM_END, FIM_PREFIX, FIM_SUFFIX, FIM_MIDDLE = range(256, 262)
+FIRST_WORD = 262
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """The sizes of the network; `plain` leaves out the chat template and the fill-in-the-middle tokens."""
+    """The sizes of the network; `plain` leaves out the chat template and the fill-in-the-middle tokens.
+
+    The vocabulary ends with `words`, which are tokens of their own as <tool_call> is to Qwen, and `control` tokens.
+    """
 
     width: int = 32
     layers: int = 2
@@ -31,6 +35,9 @@ class Shape:
     feed_forward: int = 64
     context: int = 256
     plain: bool = False
+    template: str = CHATML
+    words: tuple[str, ...] = ()
+    control: tuple[str, ...] = ()
 
 
 def _byte_tokens() -> list[str]:
@@ -43,8 +50,9 @@ def _byte_tokens() -> list[str]:
 
 def _write_vocabulary(writer: gguf.GGUFWriter, shape: Shape) -> int:
     special = PLAIN_SPECIAL if shape.plain else SPECIAL
-    tokens = [*_byte_tokens(), *special]
+    tokens = [*_byte_tokens(), *special, *shape.words, *shape.control]
     kinds = [gguf.TokenType.NORMAL] * 256 + [gguf.TokenType.CONTROL] * len(special)
+    kinds += [gguf.TokenType.USER_DEFINED] * len(shape.words) + [gguf.TokenType.CONTROL] * len(shape.control)
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("gpt-2")
     writer.add_token_list(tokens)
@@ -57,7 +65,7 @@ def _write_vocabulary(writer: gguf.GGUFWriter, shape: Shape) -> int:
         writer.add_uint32("tokenizer.ggml.fim_pre_token_id", FIM_PREFIX)
         writer.add_uint32("tokenizer.ggml.fim_suf_token_id", FIM_SUFFIX)
         writer.add_uint32("tokenizer.ggml.fim_mid_token_id", FIM_MIDDLE)
-        writer.add_chat_template(CHATML)
+        writer.add_chat_template(shape.template)
     return len(tokens)
 
 
