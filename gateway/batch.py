@@ -1,5 +1,6 @@
 """Batches of OpenAI requests from a file of JSON lines, without a server.
 
+Nobody waits for any one line: all are processed as "flex", whatever `service_tier` they name.
 Lines already answered are skipped, so an interrupted batch goes on where it stopped; lines that
 failed are tried again. A line that fails is a line with an error and does not stop the others.
 Answers are written as they come, whatever the order of the questions.
@@ -13,7 +14,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -24,10 +25,12 @@ from inference.errors import EngineError, InvalidRequest
 from inference.openai import encode
 from inference.openai.body import explain
 from inference.openai.errors import error_body
-from inference.openai.requests import ChatBody, CompletionBody, EmbeddingsBody
+from inference.openai.requests import ChatBody, CompletionBody, EmbeddingsBody, TieredBody
 from inference.protocol import Caller, Engine, new_request_id
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T", bound=TieredBody)
 
 
 class BatchLine(BaseModel):
@@ -131,14 +134,22 @@ class Batch:
         raise InvalidRequest(f"`url` {url!r} is not served; valid: {', '.join(self._routes)}.")
 
     async def _chat(self, body: dict[str, Any], request_id: str) -> str:
-        request = ChatBody.model_validate(body).read(self._caller, request_id)
-        return encode.chat_completion(await complete(self._engine, request), request_id).json_text()
+        asked = _patient(ChatBody.model_validate(body))
+        completion = await complete(self._engine, asked.read(self._caller, request_id))
+        return encode.chat_completion(completion, request_id).served_as(asked.served_as).json_text()
 
     async def _completion(self, body: dict[str, Any], request_id: str) -> str:
-        request = CompletionBody.model_validate(body).read(self._caller, request_id)
-        return encode.text_completion(await complete(self._engine, request), request_id).json_text()
+        asked = _patient(CompletionBody.model_validate(body))
+        completion = await complete(self._engine, asked.read(self._caller, request_id))
+        return encode.text_completion(completion, request_id).served_as(asked.served_as).json_text()
 
     async def _embedding(self, body: dict[str, Any], request_id: str) -> str:
-        asked = EmbeddingsBody.model_validate(body)
+        asked = _patient(EmbeddingsBody.model_validate(body))
         vectors = await self._engine.embed(asked.read(self._caller, request_id))
-        return encode.embedding_list(vectors, asked.encoding_format == "base64").json_text()
+        answer = encode.embedding_list(vectors, asked.encoding_format == "base64")
+        return answer.served_as(asked.served_as).json_text()
+
+
+def _patient(body: T) -> T:
+    """The body of a line, behind all that somebody waits for; its answer says so."""
+    return body.model_copy(update={"service_tier": "flex"})

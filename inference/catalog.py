@@ -7,7 +7,7 @@ Pure data with validation; nothing is opened here. `gateway/config.py` reads the
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -62,6 +62,9 @@ class Price(Spec):
 class ModelBase(Spec):
     """What every model declares, whatever engine runs it."""
 
+    preempts: ClassVar[bool] = False
+    """Whether its engine sets batch answers aside while interactive requests wait."""
+
     name: Name
     tier: str = Field(description="One of the tiers declared at the top, cheapest first.")
     context_tokens: Tokens = Field(description="Longest prompt plus answer.")
@@ -85,6 +88,8 @@ class ModelBase(Spec):
 
 class LlamaCppModel(ModelBase):
     """A GGUF file run by llama.cpp in this machine."""
+
+    preempts: ClassVar[bool] = True
 
     engine: Literal["llama.cpp"]
     source: Source

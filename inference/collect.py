@@ -98,16 +98,20 @@ def _tool_call(deltas: Iterable[ToolCallDelta]) -> ToolCall:
     return ToolCall(first_id, first_name, "".join(piece.arguments for piece in pieces))
 
 
+# Building one takes milliseconds.
+_REQUESTS, _COMPLETIONS = TypeAdapter(ChatRequest), TypeAdapter(Completion)
+
+
 def request_bytes(request: ChatRequest) -> bytes:
     """A request as JSON, for the record: the same request always gives the same bytes."""
-    return TypeAdapter(ChatRequest).dump_json(request)
+    return _REQUESTS.dump_json(request)
 
 
 def completion_bytes(completion: Completion) -> bytes:
     """A completion as JSON, for the record."""
-    return TypeAdapter(Completion).dump_json(completion)
+    return _COMPLETIONS.dump_json(completion)
 
 
 def completion_from_bytes(body: bytes) -> Completion:
     """The inverse of `completion_bytes`. Raises `ValueError` on anything else."""
-    return TypeAdapter(Completion).validate_json(body)
+    return _COMPLETIONS.validate_json(body)

@@ -1,11 +1,11 @@
-"""Deadlines and timeouts on a stream: each wait for a chunk ends when its time is over."""
+"""Deadlines: each wait for a chunk of a stream, and a call for vectors, ends when its time is over."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
 from typing import TypeVar
 
 from inference.errors import DeadlineExceeded
@@ -19,6 +19,10 @@ async def within_deadline(stream: AsyncGenerator[T, None], deadline: float | Non
     The stream is closed when the deadline passes and when this generator is closed.
     """
     async with aclosing(stream):
+        if deadline is None:  # a timer for each item would cost more than the item
+            async for item in stream:
+                yield item
+            return
         while True:
             left = seconds_left(deadline)
             if left == 0.0:
@@ -31,6 +35,21 @@ async def within_deadline(stream: AsyncGenerator[T, None], deadline: float | Non
             except TimeoutError as error:
                 raise deadline_exceeded() from error
             yield item
+
+
+@asynccontextmanager
+async def until_deadline(deadline: float | None) -> AsyncGenerator[None, None]:
+    """Whatever runs inside is cancelled at `deadline` (seconds since the epoch) and ends in `DeadlineExceeded`."""
+    left = seconds_left(deadline)
+    if left == 0.0:
+        raise deadline_exceeded()
+    try:
+        async with asyncio.timeout(left) as limit:
+            yield
+    except TimeoutError as error:
+        if not limit.expired():
+            raise
+        raise deadline_exceeded() from error
 
 
 def seconds_left(deadline: float | None) -> float | None:

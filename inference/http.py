@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from inference.capabilities import check_embed, check_request
 from inference.catalog import HttpModel
-from inference.deadline import within_deadline
+from inference.deadline import until_deadline, within_deadline
 from inference.errors import AuthenticationFailed, EngineError, EngineUnavailable
 from inference.openai import decode, outgoing, sse
 from inference.openai.errors import read_error, read_stream_error
@@ -67,6 +67,7 @@ class HttpEngine:
 
         body = outgoing.embeddings_body(request, self._upstream_name)
         async with (
+            until_deadline(request.deadline),
             self._timeout(self._model.first_token_timeout_seconds),
             self._post("embeddings", body, request.request_id) as response,
         ):

@@ -16,6 +16,11 @@ from typing import Literal, Protocol
 Role = Literal["system", "user", "assistant", "tool"]
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
 Capability = Literal["chat", "completion", "infill", "embeddings", "tools", "json_schema", "logprobs"]
+Priority = Literal["interactive", "batch"]
+"""Who goes first where requests wait: somebody waits for an "interactive" answer, nobody for a "batch" one.
+
+The rule is strict: what is interactive goes before all that is batch, however long that has waited.
+"""
 
 
 def new_request_id() -> str:
@@ -114,6 +119,7 @@ class ChatRequest:
     request failed verification: a router answers with a stronger one, a single engine ignores it.
     `max_cost_usd` is the most the call may cost at worst: a priced router sees to it before anything is
     sent, a single engine knows no prices. `deadline` is in seconds since the epoch.
+    `priority` is for queues of ours: no engine tells another server.
     """
 
     model: str
@@ -129,17 +135,23 @@ class ChatRequest:
     tried: tuple[str, ...] = ()
     max_cost_usd: Decimal | None = None
     deadline: float | None = None
+    priority: Priority = "interactive"
     request_id: str = field(default_factory=new_request_id)
 
 
 @dataclass(frozen=True, slots=True)
 class EmbedRequest:
-    """Texts to embed; `dimensions` asks for the first so many components, normalised again."""
+    """Texts to embed; `dimensions` asks for the first so many components, normalised again.
+
+    `deadline` (seconds since the epoch) and `priority` are those of a `ChatRequest`.
+    """
 
     model: str
     texts: tuple[str, ...]
     dimensions: int | None = None
     caller: Caller = Caller()
+    deadline: float | None = None
+    priority: Priority = "interactive"
     request_id: str = field(default_factory=new_request_id)
 
 

@@ -14,7 +14,7 @@ from collections.abc import AsyncGenerator, Iterator, Sequence
 
 from inference.capabilities import check_embed, check_request
 from inference.catalog import ScriptedModel
-from inference.deadline import within_deadline
+from inference.deadline import until_deadline, within_deadline
 from inference.errors import ContextLengthExceeded, InvalidRequest
 from inference.protocol import (
     ChatRequest,
@@ -57,7 +57,8 @@ class ScriptedEngine:
         check_embed(self.models(), request)
         import numpy as np
 
-        rows = np.array([_features(text) for text in request.texts], dtype=np.float32)
+        async with until_deadline(request.deadline):
+            rows = np.array([_features(text) for text in request.texts], dtype=np.float32)
         usage = Usage(prompt_tokens=sum(self.count_tokens(text) for text in request.texts))
         return Embeddings(unit_vectors(rows, request.dimensions), usage, self._model.name)
 

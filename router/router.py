@@ -65,7 +65,10 @@ class Router:
         self._engines = engines
         self._ledger = ledger
         self._accounts = accounts
-        self.slots = {model.name: Slots(model.name, model.concurrency, model.queue) for model in rules.catalog.models}
+        self.slots = {
+            model.name: Slots(model.name, model.concurrency, model.queue, preempts=model.preempts)
+            for model in rules.catalog.models
+        }
         self._pending: set[asyncio.Task[object]] = set()
 
     # -- deciding ---------------------------------------------------------------------------------------------
@@ -116,7 +119,7 @@ class Router:
         record = await self._open(request)
         for model in record.route.candidates:
             try:
-                async with self._accounted(model, record, worst_cost(model, request), request.deadline):
+                async with self._accounted(model, record, worst_cost(model, request), request):
                     upstream = self._engines[model.name].stream(replace(request, model=model.name))
                     async with aclosing(upstream) as chunks:
                         async for chunk in chunks:
@@ -165,7 +168,7 @@ class Router:
             digest = await self._ledger.put_body("\n".join(request.texts).encode())
         tokens = prompt_bytes(as_prompt) // 4
         record = CallRecord("embed", request.request_id, request.caller, route, tokens, digest)
-        async with self._accounted(model, record, worst_embedding_cost(model, request.texts), None):
+        async with self._accounted(model, record, worst_embedding_cost(model, request.texts), request):
             embeddings = await self._engines[model.name].embed(replace(request, model=model.name))
             record.usage, record.ending = embeddings.usage, "finished"
         return replace(embeddings, usage=replace(embeddings.usage, cost_usd=record.cost_usd))
@@ -180,13 +183,13 @@ class Router:
 
     @asynccontextmanager
     async def _accounted(
-        self, model: ModelBase, record: CallRecord, worst_usd: Decimal, deadline: float | None
+        self, model: ModelBase, record: CallRecord, worst_usd: Decimal, request: ChatRequest | EmbedRequest
     ) -> AsyncGenerator[None, None]:
         """Reserve and hold a slot around one attempt; then settle it, or release it for the next candidate."""
         await self._held(record, worst_usd)
         record.begin(model)
         try:
-            async with self.slots[model.name].slot(deadline):
+            async with self.slots[model.name].slot(request.deadline, request.priority):
                 yield
         except EngineError as error:
             record.fail(error)

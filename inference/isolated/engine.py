@@ -20,7 +20,7 @@ from pathlib import Path
 from inference.capabilities import check_embed, check_request
 from inference.catalog import LlamaCppModel
 from inference.child import STOP_SECONDS, Child, keep_running
-from inference.deadline import within_deadline
+from inference.deadline import until_deadline, within_deadline
 from inference.errors import EngineError, EngineUnavailable, WeightsError
 from inference.isolated.messages import (
     Ask,
@@ -89,8 +89,8 @@ class IsolatedEngine:
     async def embed(self, request: EmbedRequest) -> Embeddings:
         """Embed in the process."""
         check_embed(self.models(), request)
-        number = next(self._numbers)
-        reply = await self._one_reply(AskEmbeddings(number, request))
+        async with until_deadline(request.deadline):
+            reply = await self._one_reply(AskEmbeddings(next(self._numbers), request))
         if not isinstance(reply, Embedded):
             raise self._nonsense(reply)
         return reply.embeddings

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -16,24 +17,38 @@ from typing import TypeVar
 
 from inference.capabilities import check_embed, check_request
 from inference.catalog import LlamaCppModel
-from inference.deadline import within_deadline
+from inference.deadline import until_deadline, within_deadline
 from inference.errors import ContextLengthExceeded, EngineUnavailable, InvalidRequest, WeightsError
 from inference.llamacpp.embedder import Embedder
 from inference.llamacpp.grammar import json_grammar
 from inference.llamacpp.model import Model
 from inference.llamacpp.prompt import PromptBuilder
 from inference.llamacpp.runner import Runner
+from inference.llamacpp.sampler import check_grammar
 from inference.llamacpp.scheduler import Scheduler
 from inference.llamacpp.sequence import Generation
+from inference.llamacpp.toolcalls.calling import Calling
 from inference.llamacpp.worker import Worker
-from inference.protocol import Capability, ChatRequest, Chunk, Embeddings, EmbedRequest, Health, ModelCard, Usage
+from inference.protocol import (
+    Capability,
+    ChatRequest,
+    Chunk,
+    Embeddings,
+    EmbedRequest,
+    Health,
+    ModelCard,
+    Priority,
+    Usage,
+)
 from inference.vectors import unit_vectors
 
 T = TypeVar("T")
 
 BATCH_TOKENS = 512
 RETRY_AFTER_SECONDS = 1.0
-OFFERED: frozenset[Capability] = frozenset({"chat", "completion", "infill", "embeddings", "json_schema", "logprobs"})
+OFFERED: frozenset[Capability] = frozenset(
+    {"chat", "completion", "infill", "embeddings", "tools", "json_schema", "logprobs"}
+)
 GENERATES: frozenset[Capability] = frozenset({"chat", "completion", "infill"})
 
 
@@ -61,7 +76,7 @@ class LlamaCppEngine:
         scheduler = Scheduler(model.concurrency, batch_tokens, guesses=guesses)
         self._worker = Worker(self._model, scheduler, runner, self._embedder)
         self._preparation = ThreadPoolExecutor(2, thread_name_prefix=f"prepare {model.name}")
-        self._accepted = 0
+        self._accepted: Counter[Priority] = Counter()
         self._closed = False
 
     @property
@@ -85,13 +100,14 @@ class LlamaCppEngine:
     async def embed(self, request: EmbedRequest) -> Embeddings:
         """Embed the texts; each must fit the context (at most 2,048 tokens)."""
         check_embed(self.models(), request)
-        with self._accept():
-            texts = await self._in_thread(lambda: self._tokenize_texts(request.texts))
-            job = self._worker.embed(texts)
-            try:
-                rows = await asyncio.wrap_future(job.result)
-            finally:
-                self._worker.drop(job)
+        async with until_deadline(request.deadline):
+            with self._accept(request.priority):
+                texts = await self._in_thread(lambda: self._tokenize_texts(request.texts))
+                job = self._worker.embed(texts, request.priority)
+                try:
+                    rows = await asyncio.wrap_future(job.result)
+                finally:
+                    self._worker.drop(job)
         usage = Usage(prompt_tokens=sum(map(len, texts)))
         return Embeddings(unit_vectors(rows, request.dimensions), usage, self._spec.name)
 
@@ -101,7 +117,7 @@ class LlamaCppEngine:
             return Health(ready=False, detail="The llama.cpp engine is closed.")
         live, waiting = self._worker.load
         detail = f"{live} of {self._spec.concurrency} sequences are being written, {waiting} wait."
-        return Health(ready=self._accepted < self._limit, detail=detail)
+        return Health(ready=self._accepted["interactive"] < self._limit, detail=detail)
 
     async def close(self) -> None:
         """Stop after the current step and free the memory."""
@@ -129,23 +145,25 @@ class LlamaCppEngine:
         return self._spec.concurrency + self._spec.queue
 
     @contextmanager
-    def _accept(self) -> Iterator[None]:
-        if self._accepted >= self._limit:
+    def _accept(self, priority: Priority) -> Iterator[None]:
+        """Count a request. Batch ones take no place from interactive ones: all together may be twice the limit."""
+        before = self._accepted["interactive"] if priority == "interactive" else self._accepted.total()
+        if before >= self._limit:
             raise EngineUnavailable(
                 f"The model {self._spec.name!r} is full: {self._spec.concurrency} requests are answered and "
                 f"{self._spec.queue} may wait.",
                 retry_after_seconds=RETRY_AFTER_SECONDS,
             )
-        self._accepted += 1
+        self._accepted[priority] += 1
         try:
             yield
         finally:
-            self._accepted -= 1
+            self._accepted[priority] -= 1
 
     async def _answer(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         check_request(self.models(), request)
         self._check_bias(request)
-        with self._accept():
+        with self._accept(request.priority):
             prompt, grammar = await self._in_thread(lambda: self._prepare(request))
             generation = Generation(request, prompt, self._longest_answer(request, prompt), grammar)
             self._worker.submit(generation)
@@ -158,8 +176,11 @@ class LlamaCppEngine:
             finally:
                 self._worker.cancel(generation)
 
-    def _prepare(self, request: ChatRequest) -> tuple[list[int], str | None]:
-        return self._prompts.tokens(request), json_grammar(request.response_format)
+    def _prepare(self, request: ChatRequest) -> tuple[list[int], str | Calling | None]:
+        calling = self._prompts.calling(request)
+        if calling is not None:
+            check_grammar(self._model, calling)
+        return self._prompts.tokens(request), calling or json_grammar(request.response_format)
 
     def _longest_answer(self, request: ChatRequest, prompt: list[int]) -> int:
         """How many tokens the answer may have; raises `ContextLengthExceeded`, nothing is ever cut."""
@@ -213,8 +234,8 @@ def check_promises(spec: LlamaCppModel, model: Model, prompts: PromptBuilder) ->
     elif spec.capabilities - OFFERED:
         beyond = ", ".join(sorted(spec.capabilities - OFFERED))
         problem = f"this engine does not offer {beyond}; it offers {', '.join(sorted(OFFERED))}"
-    elif "chat" in spec.capabilities and not prompts.can_chat:
-        problem = "'chat' is declared, but the file has no chat template"
+    elif (talks := {"chat", "tools"} & spec.capabilities) and not prompts.can_chat:
+        problem = f"{min(talks)!r} is declared, but the file has no chat template"
     elif "infill" in spec.capabilities and not prompts.can_infill:
         problem = "'infill' is declared, but the file has no fill-in-the-middle tokens"
     if problem:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +45,12 @@ class Model:
     def width(self) -> int:
         """Components of an embedding."""
         return int(self.api.llama_model_n_embd(self.pointer))
+
+    @property
+    def head_width(self) -> int:
+        """Components of a key in one attention head."""
+        stated = self.metadata(f"{self.metadata('general.architecture')}.attention.key_length")
+        return int(stated) if stated else self.width // max(1, int(self.api.llama_model_n_head(self.pointer)))
 
     def metadata(self, key: str) -> str | None:
         """A value of the file's header as text; None if it has none of that name."""
@@ -105,10 +112,16 @@ class Vocabulary:
         """Whether the token ends an answer."""
         return bool(self._api.llama_vocab_is_eog(self.pointer, token))
 
-    def control_names(self) -> list[str]:
+    @functools.cached_property
+    def control_tokens(self) -> dict[int, str]:
         """The texts of all control tokens."""
         tokens = range(self.size)
-        return [self.name(token) for token in tokens if self._api.llama_vocab_is_control(self.pointer, token)]
+        return {token: self.name(token) for token in tokens if self._api.llama_vocab_is_control(self.pointer, token)}
+
+    @functools.cached_property
+    def silent_tokens(self) -> frozenset[int]:
+        """The control tokens that do not end an answer: they leave no trace in it."""
+        return frozenset(token for token in self.control_tokens if not self.is_end(token))
 
     def infill_tokens(self) -> InfillTokens | None:
         """The tokens for filling in; None if the model has none."""

@@ -1,12 +1,13 @@
-"""How much of a prompt a step computes while others are being answered: as much as fits into a bounded time.
+"""How much of a prompt a step computes: as much as fits into a bounded time.
 
-Without a bound, one long prompt would hold up every answer for as long as a whole batch of it takes.
+Without a bound, one long prompt would hold up every answer, and the beginning of every other one, for as long as a
+whole batch of it takes.
 """
 
 from __future__ import annotations
 
-LONGEST_STEP_SECONDS = 0.25
-FEWEST_TOKENS = 32
+LONGEST_STEP_SECONDS = 0.5
+FEWEST_TOKENS = 64
 """Smaller pieces would read all weights for little; also the first guess, before anything was measured."""
 NEWEST_SHARE = 0.3
 """Weight of the newest measurement in the running mean."""
@@ -28,7 +29,7 @@ class Pace:
             self._seconds_without_prompts = mean(self._seconds_without_prompts, seconds)
 
     def prompt_tokens(self, most: int) -> int:
-        """How many tokens of prompts the next step may compute, at most `most`, if others are being answered."""
+        """How many tokens of prompts the next step may compute, at most `most`."""
         if self._seconds_per_token == 0.0:
             return min(FEWEST_TOKENS, most)
         left = LONGEST_STEP_SECONDS - self._seconds_without_prompts

@@ -21,6 +21,10 @@ from inference.llamacpp.slots import Placement
 # batch x context x heads scores.
 LONG_CONTEXT_TOKENS = 8192
 
+# ggml multiplies 16-bit numbers by 64 at once and the rest of a row one by one: with narrower heads than that, keys
+# kept in blocks of 32 eight-bit numbers are read more than twice as fast (and take half the memory).
+NARROW_HEAD, BLOCK = 64, 32
+
 
 class Batch:
     """The arrays of a `llama_batch`, owned by numpy so that a step is filled in with slices."""
@@ -71,6 +75,8 @@ class Runner:
         params.n_batch = params.n_ubatch = batch_tokens
         params.n_threads = params.n_threads_batch = threads
         params.kv_unified = False
+        if model.head_width < NARROW_HEAD and model.head_width % BLOCK == 0 and not model.on_gpu:
+            params.type_k = self._api.GGML_TYPE_Q8_0
         if not model.on_gpu and context_tokens <= LONG_CONTEXT_TOKENS:
             params.flash_attn_type = self._api.LLAMA_FLASH_ATTN_TYPE_DISABLED
         params.no_perf = True

@@ -1,21 +1,29 @@
 """Decides what the next step computes: which sequences are live, and which of their tokens fit the batch.
 
-Sequences wait in order of arrival for a slot. In a step every sequence that is decoding gets its one token
-first; then prompts follow, oldest first, in chunks that do not keep the others waiting for long (`pace.py`).
+Sequences wait in order of arrival for a slot, batch ones behind all interactive ones. If there is no free slot for
+an interactive one, a batch sequence is set aside and goes on later where it was. In a step every sequence that is
+decoding gets its one token first; then prompts follow, interactive ones first and oldest first, in chunks that do not
+keep the others waiting for long (`pace.py`).
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from collections.abc import Sequence as Many
 from dataclasses import dataclass
 
 from inference.llamacpp.pace import Pace
 from inference.llamacpp.sequence import Generation, Sequence
 from inference.llamacpp.slots import Placement, Slots
+from inference.protocol import Priority
 
 GUESS_TOKENS = 16
 """Tokens that a step of answers may have with all guesses."""
+
+
+SMALL_STEP_TOKENS = 128
+"""A step of fewer tokens would read all weights for little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +48,15 @@ class Scheduler:
             raise ValueError(f"a batch of {batch_tokens} tokens is too small for {slots} sequences")
         self._batch_tokens = batch_tokens
         self._slots = Slots(slots)
-        self._guess_tokens = GUESS_TOKENS if guesses else 0
+        self._guess_tokens = min(GUESS_TOKENS, batch_tokens // 2) if guesses else 0
         self.pace = Pace()
-        self.waiting: deque[Sequence] = deque()
+        self._waiting: dict[Priority, deque[Sequence]] = {"interactive": deque(), "batch": deque()}
         self.running: list[Sequence] = []
+
+    @property
+    def waiting(self) -> int:
+        """How many sequences have no slot; any thread may ask."""
+        return sum(map(len, self._waiting.values()))
 
     @property
     def idle(self) -> bool:
@@ -52,33 +65,53 @@ class Scheduler:
 
     def add(self, generation: Generation) -> None:
         """Queue all sequences of a request."""
-        self.waiting.extend(generation.sequences)
+        self._waiting[generation.priority].extend(generation.sequences)
 
     def admit(self) -> list[Placement]:
-        """Give free slots to the sequences that wait longest; one whose prompt another is computing waits for it."""
-        if len(self.running) == self._slots.count:
-            return []
-        placements = [placed for sequence in self.waiting if (placed := self._slots.place(sequence))]
-        for placed in placements:
-            self.waiting.remove(placed.sequence)
-            self.running.append(placed.sequence)
-        return placements
+        """Give slots to the sequences that wait longest; one whose prompt another is computing waits for it."""
+        return [*self._admit_interactive(), *self._admit_batch()] if self.waiting else []
+
+    def _admit_interactive(self) -> Iterator[Placement]:
+        for sequence in tuple(self._waiting["interactive"]):
+            if not self._slots.idle:
+                if not (batch := [running for running in self.running if not running.urgent]):
+                    return
+                if self._slots.worth_waiting(sequence):
+                    continue
+                self._set_aside(min(batch, key=lambda candidate: candidate.computed))
+            yield from self._place(sequence)
+
+    def _admit_batch(self) -> Iterator[Placement]:
+        """An interactive sequence that waits for a prompt has one slot kept free: it would be taken back soon."""
+        kept = len(self._waiting["interactive"])
+        for sequence in tuple(self._waiting["batch"]) if self._slots.idle > kept else ():
+            if self._slots.idle > kept:
+                yield from self._place(sequence)
+
+    def _place(self, sequence: Sequence) -> Iterator[Placement]:
+        if placed := self._slots.place(sequence):
+            self._waiting[sequence.generation.priority].remove(sequence)
+            self.running.append(sequence)
+            yield placed
+
+    def _set_aside(self, sequence: Sequence) -> None:
+        """Take its slot, in which what was computed stays until it is overwritten; it keeps all else.
+
+        It is the next of its kind to go on.
+        """
+        self.running.remove(sequence)
+        self._slots.release(sequence)
+        sequence.computed = 0
+        self._waiting["batch"].appendleft(sequence)
 
     def schedule(self) -> list[Step]:
         """The next step, one entry per sequence that takes part: every answer's next token, then prompts."""
         answers = [sequence for sequence in self.running if sequence.pending == 1]
         prompts = [sequence for sequence in self.running if sequence.pending > 1]
-        room = self._batch_tokens
-        if answers:
-            room = self.pace.prompt_tokens(room - max(len(answers), self._guess_tokens))
-        steps = [self._next_token(sequence, len(answers)) for sequence in answers]
-        for sequence in prompts:
-            count = min(sequence.pending, room)
-            if count == 0:
-                break
-            room -= count
-            steps.append(Step(sequence, sequence.computed, count, output=count == sequence.pending))
-        return steps
+        prompts.sort(key=lambda sequence: not sequence.urgent)  # stable: otherwise in the order of their arrival
+        reserved = max(len(answers), self._guess_tokens) if answers else 0
+        room = self.pace.prompt_tokens(self._batch_tokens - reserved)
+        return [*(self._next_token(sequence, len(answers)) for sequence in answers), *pieces(prompts, room)]
 
     def _next_token(self, sequence: Sequence, answers: int) -> Step:
         """The step of an answer; the fewer there are, the more is guessed: the cores would wait for memory anyway."""
@@ -92,5 +125,19 @@ class Scheduler:
         if sequence.slot is not None:
             self.running.remove(sequence)
             self._slots.release(sequence)
-        elif sequence in self.waiting:
-            self.waiting.remove(sequence)
+        elif sequence in (queue := self._waiting[sequence.generation.priority]):
+            queue.remove(sequence)
+
+
+def pieces(prompts: Many[Sequence], room: int) -> Iterator[Step]:
+    """The first prompt, or an even piece of it if it has more than `room` tokens; others only to fill a small step.
+
+    The first tokens of all come soonest if prompts are computed one after the other.
+    """
+    filled = 0
+    for sequence in prompts:
+        count = -(-sequence.pending // -(-sequence.pending // room))
+        if filled and (count < sequence.pending or filled + count > min(SMALL_STEP_TOKENS, room)):
+            return
+        filled += count
+        yield Step(sequence, sequence.computed, count, output=count == sequence.pending)

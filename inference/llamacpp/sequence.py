@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import codecs
+import functools
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from inference.errors import EngineError
 from inference.llamacpp.lookup import PromptLookup
+from inference.llamacpp.output import Output
+from inference.llamacpp.toolcalls.calling import Calling
 from inference.protocol import ChatRequest, Chunk, FinishReason, TokenLogprob, Usage
-from inference.stop import StopFilter
 
 if TYPE_CHECKING:
     from inference.llamacpp.sampler import Sampler
@@ -21,18 +24,20 @@ class Generation:
     """One request: the prompt's tokens, a sequence per choice, and the way back to whoever waits for chunks.
 
     Of the prompt, `cached_tokens` were not computed anew; requests of the same `scope` may share computed tokens.
+    The answers follow `grammar` from their beginning, or may or must call tools.
     """
 
-    def __init__(self, request: ChatRequest, prompt: list[int], max_tokens: int, grammar: str | None) -> None:
+    def __init__(self, request: ChatRequest, prompt: list[int], max_tokens: int, grammar: str | Calling | None) -> None:
         self.request = request
         self.prompt = prompt
         self.prompt_tokens = np.array(prompt, np.int32)
         self.scope = request.caller.tenant
+        self.priority = request.priority
         self.cached_tokens = 0
         self.max_tokens = max_tokens
         self.grammar = grammar
         self.sequences = [Sequence(self, index) for index in range(request.sampling.n)]
-        self._loop = asyncio.get_running_loop()
+        self.loop = asyncio.get_running_loop()
         self._arrived: asyncio.Queue[list[Chunk] | EngineError] = asyncio.Queue()
 
     @property
@@ -45,13 +50,9 @@ class Generation:
         answered = sum(sequence.generated for sequence in self.sequences)
         return Usage(len(self.prompt), answered, cached_tokens=self.cached_tokens)
 
-    def deliver(self, what: list[Chunk] | EngineError) -> bool:
-        """Hand chunks or the reason of failure over, from any thread; False if the listener's loop is gone."""
-        try:
-            self._loop.call_soon_threadsafe(self._arrived.put_nowait, what)
-        except RuntimeError:  # the loop is closed
-            return False
-        return True
+    def delivery(self, what: list[Chunk] | EngineError) -> Callable[[], None]:
+        """What, called on the request's event `loop`, hands chunks or the reason of failure over."""
+        return functools.partial(self._arrived.put_nowait, what)
 
     async def receive(self) -> list[Chunk]:
         """The next chunks; raises the `EngineError` that was delivered instead."""
@@ -76,8 +77,20 @@ class Sequence:
         self.sampler: Sampler | None = None
         self.finished = False
         self.lookup = PromptLookup()
-        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._stop = StopFilter(generation.request.sampling.stop)
+        self._calling = generation.grammar if isinstance(generation.grammar, Calling) else None
+        self._output = Output(
+            generation.request.sampling.stop, None if self._calling is None else self._calling.parser()
+        )
+
+    @property
+    def urgent(self) -> bool:
+        """Whether somebody waits for it."""
+        return self.generation.priority == "interactive"
+
+    @property
+    def known_tokens(self) -> NDArray[np.int32]:
+        """All its tokens as an array; made anew only for an answer that was begun and set aside."""
+        return np.array(self.tokens, np.int32) if self.generated else self.generation.prompt_tokens
 
     @property
     def generated(self) -> int:
@@ -95,19 +108,21 @@ class Sequence:
         An end token's piece is None; it counts as generated but is no part of the answer.
         """
         self.tokens.append(token)
-        text = self._stop.feed(self._decoder.decode(piece or b""))
+        ended, full = piece is None, self.generated >= self.generation.max_tokens
+        if self._calling is not None and not ended:
+            piece = self._calling.marks.get(token, piece)
+        text, calls = self._output.feed(piece or b"", last=ended or full)
         reason: FinishReason | None = None
-        if piece is None or self._stop.stopped:
-            reason = "stop"
-        elif self.generated >= self.generation.max_tokens:
+        if ended or self._output.stopped:
+            reason = "tool_calls" if self._output.called else "stop"
+        elif full:
             reason = "length"
-        if reason and not self._stop.stopped:
-            text += self._stop.feed(self._decoder.decode(b"", final=True)) + self._stop.flush()
         self.finished = reason is not None
         return Chunk(
             text=text,
             index=self.index,
-            logprobs=(logprob,) if logprob and piece is not None else (),
+            tool_calls=calls,
+            logprobs=(logprob,) if logprob and not ended else (),
             finish_reason=reason,
             model=self.generation.request.model,
         )

@@ -59,9 +59,9 @@ class Slots:
         self._clock = 0
 
     @property
-    def count(self) -> int:
-        """How many there are."""
-        return len(self._slots)
+    def idle(self) -> int:
+        """How many no sequence has."""
+        return sum(slot.sequence is None for slot in self._slots)
 
     def place(self, sequence: Sequence) -> Placement | None:
         """Give the sequence a slot; None if there is none, or if more of its prompt is being computed for another."""
@@ -77,6 +77,11 @@ class Slots:
         sequence.slot = placement.slot
         return placement
 
+    def worth_waiting(self, sequence: Sequence) -> bool:
+        """Whether more of its prompt is being computed for another; then no slot is of use to it yet."""
+        _, held, coming = self._longest_prefix(sequence)
+        return coming - held >= WORTH_COPYING_TOKENS
+
     def release(self, sequence: Sequence) -> None:
         """Let the sequence go; its tokens stay until the slot is needed."""
         if sequence.slot is not None:
@@ -87,16 +92,18 @@ class Slots:
             slot.last_used = self._clock
 
     def _longest_prefix(self, sequence: Sequence) -> tuple[Slot | None, int, int]:
-        """The slot that holds most of the prompt, how much, and how much one holds or soon will.
+        """The slot that holds most of the sequence's tokens, how many, and how many one holds or soon will.
 
-        The prompt's last token is never taken over: what follows it must be computed.
+        The last token is never taken over: what follows it must be computed. For what a batch prompt will hold,
+        nobody who is urgent waits: that prompt itself waits for all that is.
         """
-        prompt, scope = sequence.generation.prompt_tokens, sequence.generation.scope
+        tokens, scope = sequence.known_tokens, sequence.generation.scope
         source, held, coming = None, 0, 0
         for slot in self._slots:
             if slot.scope == scope:
-                shared = min(common_prefix(slot.tokens, prompt), len(prompt) - 1)
-                coming = max(coming, shared)
+                shared = min(common_prefix(slot.tokens, tokens), len(tokens) - 1)
+                if slot.sequence is None or slot.sequence.urgent or not sequence.urgent:
+                    coming = max(coming, shared)
                 if min(shared, slot.computed) > held:
                     source, held = slot, min(shared, slot.computed)
         return source, held, coming

@@ -9,7 +9,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -20,22 +20,24 @@ from numpy.typing import NDArray
 from inference.errors import EngineError, EngineUnavailable
 from inference.llamacpp.embedder import Embedder
 from inference.llamacpp.model import Model
+from inference.llamacpp.outbox import Outbox
 from inference.llamacpp.runner import Runner
 from inference.llamacpp.sampler import Sampler
 from inference.llamacpp.scheduler import Scheduler, Step
 from inference.llamacpp.sequence import Generation, Sequence
 from inference.llamacpp.slots import Placement
-from inference.protocol import Chunk
+from inference.protocol import Chunk, Priority
 
 Rows = NDArray[np.float32]
 CLOSED = "The llama.cpp engine is closed."
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class EmbedJob:
     """Groups of texts still to embed, the rows of those that are done, and the promise of all of them."""
 
     groups: deque[list[list[int]]]
+    priority: Priority
     rows: list[Rows] = field(default_factory=list)
     result: Future[Rows] = field(default_factory=Future)
 
@@ -50,6 +52,7 @@ class Worker:
         self._embedder = embedder
         self._generations: set[Generation] = set()
         self._jobs: deque[EmbedJob] = deque()
+        self._outbox = Outbox()
         self._commands: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._stopping = False
         self._closed = False
@@ -65,7 +68,7 @@ class Worker:
     @property
     def load(self) -> tuple[int, int]:
         """Sequences that are live and that wait."""
-        return len(self._scheduler.running), len(self._scheduler.waiting)
+        return len(self._scheduler.running), self._scheduler.waiting
 
     def submit(self, generation: Generation) -> None:
         """Start answering; chunks arrive at the generation. Raises `EngineUnavailable` after `stop`."""
@@ -75,13 +78,13 @@ class Worker:
         """Stop answering before the next step; nothing happens if the answer is complete."""
         self._command(lambda: self._forget(generation))
 
-    def embed(self, texts: list[list[int]]) -> EmbedJob:
+    def embed(self, texts: list[list[int]], priority: Priority) -> EmbedJob:
         """Start embedding; the job's result will be the texts' vectors (texts x width).
 
         Raises `EngineUnavailable` after `stop`.
         """
         assert self._embedder is not None
-        job = EmbedJob(deque(self._embedder.batches(texts)))
+        job = EmbedJob(deque(self._embedder.batches(texts)), priority)
         job.result.set_running_or_notify_cancel()  # from here on only `drop` ends it early
         self._demand(lambda: self._jobs.append(job))
         return job
@@ -138,6 +141,7 @@ class Worker:
 
     def _forget(self, generation: Generation) -> None:
         self._generations.discard(generation)
+        self._outbox.forget(generation)
         for sequence in generation.sequences:
             self._release(sequence)
 
@@ -147,8 +151,8 @@ class Worker:
 
     def _fail(self, generations: set[Generation], error: EngineError) -> None:
         for generation in generations:
+            self._outbox.fail(generation, error)
             self._forget(generation)
-            generation.deliver(error)
 
     def _release(self, sequence: Sequence) -> None:
         self._scheduler.release(sequence)
@@ -156,17 +160,19 @@ class Worker:
             sequence.sampler.close()
 
     def _embed_some(self) -> None:
-        """Embed one group of texts, so that a step follows soon."""
+        """Embed one group of texts, so that a step follows soon; batch jobs wait while others are there."""
         if not self._jobs or self._embedder is None:
             return
-        job = self._jobs[0]
+        job = next((job for job in self._jobs if job.priority == "interactive"), self._jobs[0])
         try:
             job.rows.append(self._embedder.embed(job.groups.popleft()))
         except EngineError as error:
-            self._jobs.popleft().result.set_exception(error)
+            self._jobs.remove(job)
+            job.result.set_exception(error)
             return
         if not job.groups:
-            self._jobs.popleft().result.set_result(np.concatenate(job.rows))
+            self._jobs.remove(job)
+            job.result.set_result(np.concatenate(job.rows))
 
     def _step(self) -> None:
         """Admit, compute, draw, hand over."""
@@ -186,17 +192,18 @@ class Worker:
             return
         prompt_tokens = sum(step.count for step in steps if step.count > 1)
         self._scheduler.pace.observe(prompt_tokens, time.perf_counter() - started)
-        chunks: dict[Generation, list[Chunk]] = defaultdict(list)
         for step, row in zip(steps, rows, strict=True):
             step.sequence.computed += step.count
             if step.output and step.sequence.slot is not None:
-                self._draw(runner, step, row, chunks)
-        self._hand_over(chunks)
+                self._draw(runner, step, row)
+        self._hand_over()
 
     def _begin(self, runner: Runner, placement: Placement) -> None:
         sequence = placement.sequence
         generation = sequence.generation
         sequence.computed = runner.place(placement)
+        if sequence.sampler is not None:
+            return  # it was set aside and goes on
         if sequence.index == 0:
             generation.cached_tokens = sequence.computed
         try:
@@ -206,23 +213,21 @@ class Worker:
         except EngineError as error:
             self._fail({generation}, error)
 
-    def _draw(self, runner: Runner, step: Step, row: int, chunks: dict[Generation, list[Chunk]]) -> None:
+    def _draw(self, runner: Runner, step: Step, row: int) -> None:
         """Draw the next token, and one more for each token of the guess that was right."""
         sequence, right = step.sequence, 0
-        token = self._draw_one(runner, sequence, row, chunks)
+        token = self._draw_one(runner, sequence, row)
         for number, guessed in enumerate(step.guess, 1):
             if token != guessed or sequence.slot is None:
                 break
             right += 1
             sequence.computed += 1
-            token = self._draw_one(runner, sequence, row + number, chunks)
+            token = self._draw_one(runner, sequence, row + number)
         sequence.lookup.learn(len(step.guess), right)
         if right < len(step.guess) and sequence.slot is not None:
             runner.take_back(sequence.slot, sequence.computed)
 
-    def _draw_one(
-        self, runner: Runner, sequence: Sequence, row: int, chunks: dict[Generation, list[Chunk]]
-    ) -> int | None:
+    def _draw_one(self, runner: Runner, sequence: Sequence, row: int) -> int | None:
         sampler, vocabulary = sequence.sampler, self._model.vocabulary
         assert sampler is not None
         try:
@@ -235,14 +240,16 @@ class Worker:
         chunk = sequence.append(token, piece, logprob)
         if sequence.finished:
             self._release(sequence)
-        if chunk.text or chunk.logprobs or chunk.finish_reason:
-            chunks[sequence.generation].append(chunk)
+        self._put_out(sequence.generation, chunk)
         return token
 
-    def _hand_over(self, chunks: dict[Generation, list[Chunk]]) -> None:
-        for generation, pieces in chunks.items():
-            if generation.finished:
-                self._generations.discard(generation)
-                pieces.append(Chunk(model=generation.request.model, usage=generation.usage()))
-            if not generation.deliver(pieces):
-                self._forget(generation)
+    def _put_out(self, generation: Generation, chunk: Chunk) -> None:
+        if chunk.text or chunk.tool_calls or chunk.logprobs or chunk.finish_reason:
+            self._outbox.put(generation, chunk)
+        if generation.finished:
+            self._generations.discard(generation)
+            self._outbox.put(generation, Chunk(model=generation.request.model, usage=generation.usage()))
+
+    def _hand_over(self) -> None:
+        for generation in self._outbox.send():
+            self._forget(generation)

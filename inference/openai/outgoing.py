@@ -1,7 +1,8 @@
 """The protocol's requests as JSON bodies for another OpenAI-compatible server; used by the HTTP engine.
 
 Only fields that differ from OpenAI's defaults are written: a server that does not know a field
-then refuses it only when it matters.
+then refuses it only when it matters. A request's priority is not written: our queues have heeded it already,
+OpenAI's "flex" is another price and not for every model, and vLLM refuses its own `priority` unless told otherwise.
 """
 
 from __future__ import annotations

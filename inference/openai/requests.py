@@ -20,7 +20,7 @@ from inference.openai.messages import (
     ToolShape,
     read_tool_choice,
 )
-from inference.protocol import Caller, ChatRequest, EmbedRequest, ResponseFormat, Sampling, ToolChoice
+from inference.protocol import Caller, ChatRequest, EmbedRequest, Priority, ResponseFormat, Sampling, ToolChoice
 
 TokenId = Annotated[str, Field(pattern=r"^[0-9]{1,9}$")]
 Bias = Annotated[float, Field(ge=-100, le=100)]
@@ -34,10 +34,28 @@ class StreamOptions(Body):
     include_usage: bool = False
 
 
-class GenerationBody(Body):
-    """The fields that chat and plain completions share."""
+class TieredBody(Body):
+    """What all three have: how soon an answer is wanted, in OpenAI's words for chat."""
 
     model: Text
+    service_tier: Literal["auto", "default", "priority", "flex"] | None = Field(
+        default=None, description="flex: behind all other requests, which may also interrupt it. All others are equal."
+    )
+
+    @property
+    def priority(self) -> Priority:
+        """Nobody waits for an answer that may be slow."""
+        return "batch" if self.service_tier == "flex" else "interactive"
+
+    @property
+    def served_as(self) -> str | None:
+        """The tier that the answer names, as OpenAI's does: the one in effect, if the request names any."""
+        return self.service_tier and ("flex" if self.priority == "batch" else "default")
+
+
+class GenerationBody(TieredBody):
+    """The fields that chat and plain completions share."""
+
     temperature: Annotated[float, Field(ge=0, le=2)] = 1.0
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
     top_k: Annotated[int, Field(ge=-1)] = Field(default=0, description="As vLLM and llama.cpp; 0 or -1: off.")
@@ -100,7 +118,6 @@ class ChatBody(GenerationBody):
     metadata: dict[Text, Text] = Field(default={}, description="Accepted; has no effect.")
     store: bool = Field(default=False, description="Answers are not stored for retrieval: only false is accepted.")
     modalities: list[Literal["text"]] = Field(default_factory=list)
-    service_tier: Literal["auto", "default"] = "auto"
 
     @model_validator(mode="after")
     def _consistent(self) -> ChatBody:
@@ -136,6 +153,7 @@ class ChatBody(GenerationBody):
             parallel_tool_calls=self.parallel_tool_calls,
             response_format=ResponseFormat() if self.response_format is None else self.response_format.read(),
             caller=caller,
+            priority=self.priority,
             request_id=request_id,
         )
 
@@ -174,14 +192,14 @@ class CompletionBody(GenerationBody):
                 max_tokens=self.max_tokens, logprobs=self.logprobs is not None, top_logprobs=self.logprobs or 0
             ),
             caller=caller,
+            priority=self.priority,
             request_id=request_id,
         )
 
 
-class EmbeddingsBody(Body):
+class EmbeddingsBody(TieredBody):
     """The body of POST /v1/embeddings."""
 
-    model: Text
     input: (
         Annotated[Text, Field(min_length=1)]
         | Annotated[list[Annotated[Text, Field(min_length=1)]], Field(min_length=1, max_length=2048)]
@@ -197,5 +215,6 @@ class EmbeddingsBody(Body):
             texts=(self.input,) if isinstance(self.input, str) else tuple(self.input),
             dimensions=self.dimensions,
             caller=caller,
+            priority=self.priority,
             request_id=request_id,
         )

@@ -6,7 +6,7 @@ fields; what is sent has exactly the fields that were set.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -19,6 +19,16 @@ class Shape(BaseModel):
     def json_text(self) -> str:
         """Compact JSON of the fields that were set."""
         return self.model_dump_json(exclude_unset=True)
+
+
+class Answer(Shape):
+    """Base of what answers a request; `service_tier` only if that named one."""
+
+    service_tier: str | None = None
+
+    def served_as(self, service_tier: str | None) -> Self:
+        """The same answer that names the tier, if there is any to name."""
+        return self.model_copy(update={"service_tier": service_tier}) if service_tier else self
 
 
 def _text_or_empty(value: Any) -> Any:
@@ -101,7 +111,7 @@ class ChatChoice(Shape):
     finish_reason: str | None = None
 
 
-class ChatCompletion(Shape):
+class ChatCompletion(Answer):
     """The answer of /v1/chat/completions."""
 
     id: str = ""
@@ -121,7 +131,7 @@ class ChatDelta(Shape):
     finish_reason: str | None = None
 
 
-class ChatCompletionChunk(Shape):
+class ChatCompletionChunk(Answer):
     """One event of a chat stream."""
 
     id: TextOrNull = ""
@@ -150,7 +160,7 @@ class TextChoice(Shape):
     finish_reason: str | None = None
 
 
-class TextCompletion(Shape):
+class TextCompletion(Answer):
     """The answer of /v1/completions, or one event of its stream."""
 
     id: TextOrNull = ""
@@ -169,7 +179,7 @@ class EmbeddingShape(Shape):
     embedding: list[float] | str = []
 
 
-class EmbeddingList(Shape):
+class EmbeddingList(Answer):
     """The answer of /v1/embeddings."""
 
     object: Literal["list"] = "list"

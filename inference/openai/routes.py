@@ -28,6 +28,7 @@ from inference.openai.connection import ClientGone, EventStream, while_connected
 from inference.openai.errors import error_body, error_headers
 from inference.openai.requests import ChatBody, CompletionBody, EmbeddingsBody, GenerationBody
 from inference.openai.responses import (
+    Answer,
     ChatCompletion,
     EmbeddingList,
     ErrorBody,
@@ -123,7 +124,7 @@ def _add_embeddings(router: APIRouter, engine: Engine, caller: Callable[..., Any
     async def embeddings(body: EmbeddingsBody, http: Request, who: Annotated[Caller, Depends(caller)]) -> Response:
         """Turn texts into unit-length vectors."""
         result = await while_connected(http.receive, engine.embed(body.read(who, _request_id(http))))
-        return _json(encode.embedding_list(result, body.encoding_format == "base64"))
+        return _json(encode.embedding_list(result, body.encoding_format == "base64").served_as(body.served_as))
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +132,7 @@ class _Wire:
     """How one route writes answers: piece by piece, and whole."""
 
     stream: Callable[[str, bool], encode.ChatStream | encode.TextStream]
-    whole: Callable[[Completion, str], Shape]
+    whole: Callable[[Completion, str], Answer]
 
 
 _CHAT = _Wire(encode.ChatStream, encode.chat_completion)
@@ -141,11 +142,16 @@ _TEXT = _Wire(encode.TextStream, encode.text_completion)
 async def _answer(engine: Engine, http: Request, request: ChatRequest, body: GenerationBody, wire: _Wire) -> Response:
     if not body.stream:
         completion = await while_connected(http.receive, complete(engine, request))
-        return _json(wire.whole(completion, request.request_id), headers=_route_header(completion.route))
+        answer = wire.whole(completion, request.request_id).served_as(body.served_as)
+        return _json(answer, headers=_route_header(completion.route))
     chunks = engine.stream(request)
     first = await while_connected(http.receive, _first(chunks))
     stream = wire.stream(request.request_id, body.include_usage)
-    return EventStream(_events(first, chunks, stream.events), chunks, _route_header(first.route))
+
+    def encoded(chunk: Chunk) -> Iterator[Shape]:
+        return (event.served_as(body.served_as) for event in stream.events(chunk))
+
+    return EventStream(_events(first, chunks, encoded), chunks, _route_header(first.route))
 
 
 async def _first(chunks: AsyncGenerator[Chunk, None]) -> Chunk:

@@ -86,7 +86,7 @@ async def test_nothing_follows_the_end_of_a_choice(subject: Subject) -> None:
 
 async def test_answers_in_several_chunks(subject: Subject) -> None:
     texts = [chunk.text for chunk in await chunks_of(subject, chat()) if chunk.text]
-    assert len(texts) > 3
+    assert len(texts) > 1  # the first at once; an engine may join those that follow it quickly
 
 
 async def test_stops_at_max_tokens(subject: Subject) -> None:
@@ -225,6 +225,29 @@ async def test_vectors_have_unit_length_and_repeat(subject: Subject) -> None:
         assert math.hypot(*vector) == pytest.approx(1.0, abs=1e-5)
     assert first.usage.prompt_tokens > 3
     assert first.model == NAME
+
+
+async def test_a_deadline_holds_for_embeddings_too(subject: Subject) -> None:
+    request = EmbedRequest(model=NAME, texts=("a cup of tea",))
+    with pytest.raises(DeadlineExceeded):
+        await subject.engine.embed(replace(request, deadline=time.time() - 1))
+    hurried = await subject.engine.embed(replace(request, deadline=time.time() + 60))
+    assert hurried.vectors == (await subject.engine.embed(request)).vectors
+    await idle(subject)
+
+
+async def test_priority_changes_when_and_not_what_is_answered(subject: Subject) -> None:
+    requests = [chat(f"Question {number}", replace(GREEDY, max_tokens=30)) for number in range(8)]
+    expected = [(await complete(subject.engine, request)).choices for request in requests]
+    mixed = [
+        replace(request, priority="batch" if number < 5 else "interactive") for number, request in enumerate(requests)
+    ]
+    answers = await asyncio.gather(*(complete(subject.engine, request) for request in mixed))
+    assert [answer.choices for answer in answers] == expected
+    texts = EmbedRequest(model=NAME, texts=("a cup of tea",))
+    patient = await subject.engine.embed(replace(texts, priority="batch"))
+    assert patient.vectors == (await subject.engine.embed(texts)).vectors
+    await idle(subject)
 
 
 async def test_fewer_dimensions_are_normalised_again(subject: Subject) -> None:

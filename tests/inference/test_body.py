@@ -90,6 +90,7 @@ def test_what_cannot_be_honoured_is_refused_by_name(fields: dict[str, Any], para
          "tools.0.function.parameters"),
         ({"model": None}, "model"),
         ({"modalities": ["audio"]}, "modalities.0"),
+        ({"service_tier": "cheap"}, "service_tier"),
     ],
 )  # fmt: skip
 def test_wrong_values_name_their_field(fields: dict[str, Any], param: str | None) -> None:
@@ -136,8 +137,28 @@ def test_null_counts_as_absent() -> None:
 
 
 def test_harmless_fields_change_nothing() -> None:
-    harmless = {"user": "ann", "metadata": {"a": "b"}, "store": False, "service_tier": "auto", "modalities": ["text"]}
+    harmless = {"user": "ann", "metadata": {"a": "b"}, "store": False, "modalities": ["text"]}
     assert read(**harmless, safety_identifier="x", prompt_cache_key="y") == read()
+
+
+@pytest.mark.parametrize(
+    ("tier", "priority", "served_as"),
+    [
+        (None, "interactive", None),
+        ("auto", "interactive", "default"),
+        ("default", "interactive", "default"),
+        ("priority", "interactive", "default"),
+        ("flex", "batch", "flex"),
+    ],
+)
+def test_a_service_tier_is_a_priority(tier: str | None, priority: str, served_as: str | None) -> None:
+    bodies: list[ChatBody | CompletionBody | EmbeddingsBody] = [
+        ChatBody.model_validate(chat(service_tier=tier)),
+        CompletionBody.model_validate({"model": "m", "prompt": "a", "service_tier": tier}),
+        EmbeddingsBody.model_validate({"model": "m", "input": "a", "service_tier": tier}),
+    ]
+    for body in bodies:
+        assert (body.read(Caller(), "req_1").priority, body.served_as) == (priority, served_as)
 
 
 def test_max_tokens_has_two_names() -> None:

@@ -228,11 +228,13 @@ async def test_a_late_first_token_and_a_late_next_token_are_told_apart() -> None
         never.set()
 
 
-async def test_a_deadline_in_the_middle_ends_the_stream() -> None:
+async def test_a_deadline_in_the_middle_of_an_answer_ends_it() -> None:
     never = asyncio.Event()
     async with engine_at(stream_of(piece("a"), never)) as (engine, _):
         with pytest.raises(DeadlineExceeded):
             await complete(engine, ChatRequest("far", messages=ASK.messages, deadline=time.time() + 0.1))
+        with pytest.raises(DeadlineExceeded):
+            await engine.embed(EmbedRequest("far", ("a",), deadline=time.time() + 0.1))
         never.set()
 
 

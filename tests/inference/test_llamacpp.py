@@ -19,6 +19,7 @@ from inference.llamacpp.embedder import BATCH_TEXTS
 from inference.llamacpp.engine import LlamaCppEngine
 from inference.protocol import ChatRequest, EmbedRequest, Message, ResponseFormat, Sampling
 from tests.inference.llama_engines import engine_of, prompt
+from tests.inference.tiny_model import IM_START
 
 SCHEMA = {
     "type": "object",
@@ -173,3 +174,13 @@ async def test_chat_and_completion_go_on_together(engine: LlamaCppEngine) -> Non
     assert len((await embedding).vectors) == 40
     for request, answer in zip(requests, together, strict=True):
         assert answer.choices == (await complete(engine, request)).choices
+
+
+async def test_a_control_token_is_no_way_to_write_its_name(engine: LlamaCppEngine) -> None:
+    request = ChatRequest(
+        "tiny",
+        prompt="x",
+        response_format=ResponseFormat("json_schema", schema={"enum": ["<|im_start|>"]}),
+        sampling=Sampling(0, logit_bias={IM_START: 100.0}),
+    )
+    assert (await complete(engine, request)).text == '"<|im_start|>"'

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import aclosing, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -63,7 +62,7 @@ async def test_closing_tells_those_who_wait(tiny_gguf: Path) -> None:
             asyncio.create_task(complete(engine, prompt())),
             asyncio.create_task(engine.embed(EmbedRequest("tiny", ("a",) * 100))),
         ]
-        while engine._accepted < 2 or engine._worker._commands.qsize() < 2:
+        while engine._accepted.total() < 2 or engine._worker._commands.qsize() < 2:
             await asyncio.sleep(0)
         closing = asyncio.create_task(engine.close())
         while engine._worker._commands.qsize() < 3:
@@ -104,19 +103,25 @@ async def test_a_worker_that_dies_tells_everybody(engine: LlamaCppEngine, monkey
     assert not (await engine.health()).ready
 
 
+def test_a_context_the_model_was_not_made_for_is_refused(tiny_gguf: Path) -> None:
+    with pytest.raises(WeightsError, match="made for 256"):
+        LlamaCppEngine(spec(context_tokens=257), tiny_gguf)
+
+
+def test_a_capability_the_engine_does_not_offer_is_refused(tiny_gguf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("inference.llamacpp.engine.OFFERED", frozenset({"chat"}))
+    with pytest.raises(WeightsError, match="does not offer tools"):
+        LlamaCppEngine(spec(capabilities=["chat", "tools"]), tiny_gguf)
+
+
 @pytest.mark.parametrize(
-    ("fields", "sentence"),
+    ("capability", "sentence"),
     [
-        ({"context_tokens": 257}, "made for 256"),
-        ({"capabilities": ["chat", "tools"]}, "does not offer tools"),
+        ("chat", "'chat' is .* chat template"),
+        ("tools", "'tools' is .* chat template"),
+        ("infill", "fill-in-the-middle"),
     ],
 )
-def test_promises_the_engine_cannot_keep_are_refused(tiny_gguf: Path, fields: dict[str, Any], sentence: str) -> None:
-    with pytest.raises(WeightsError, match=sentence):
-        LlamaCppEngine(spec(**fields), tiny_gguf)
-
-
-@pytest.mark.parametrize(("capability", "sentence"), [("chat", "chat template"), ("infill", "fill-in-the-middle")])
 def test_promises_the_file_cannot_keep_are_refused(tmp_path: Path, capability: str, sentence: str) -> None:
     plain = write_tiny_model(tmp_path / "plain.gguf", Shape(plain=True))
     with pytest.raises(WeightsError, match=sentence):

@@ -78,6 +78,25 @@ async def test_a_streamed_chat_answer_with_usage() -> None:
     assert {event.model for event in events} == {"concrete"}
 
 
+@pytest.mark.parametrize(("asked", "served"), [("flex", "flex"), ("auto", "default"), ("priority", "default")])
+async def test_an_answer_names_the_tier_if_the_request_does(asked: str, served: str) -> None:
+    tier = {"service_tier": asked}
+    async with http_of(*ANSWER) as (client, engine):
+        whole = [
+            await client.post("/v1/chat/completions", json={**CHAT, **tier}),
+            await client.post("/v1/completions", json={"model": "played", "prompt": "a", **tier}),
+            await client.post("/v1/embeddings", json={"model": "played", "input": "a", **tier}),
+        ]
+        stream = await client.post("/v1/chat/completions", json={**CHAT, **tier, "stream": True})
+        silent = await client.post("/v1/chat/completions", json=CHAT)
+    assert [answer.json()["service_tier"] for answer in whole] == [served] * 3
+    events = [json.loads(line[6:]) for line in stream.text.splitlines() if line.startswith("data: {")]
+    assert [event["service_tier"] for event in events] == [served] * 3
+    assert "service_tier" not in silent.json()
+    expected = "batch" if asked == "flex" else "interactive"
+    assert [request.priority for request in engine.requests] == [expected] * 3 + ["interactive"]
+
+
 async def test_a_stream_ends_with_done_and_has_usage_only_on_request() -> None:
     async with http_of(*ANSWER) as (client, _):
         answer = await client.post("/v1/chat/completions", json={**CHAT, "stream": True})

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from inference.llamacpp.pace import FEWEST_TOKENS
 from inference.llamacpp.scheduler import Scheduler
 from inference.llamacpp.sequence import Generation
 from inference.protocol import ChatRequest, Sampling, TokenLogprob
 
 
-def generation(prompt: int, n: int = 1, max_tokens: int = 10, stop: tuple[str, ...] = ()) -> Generation:
+def generation(prompt: int, n: int = 1, max_tokens: int = 10, stop: tuple[str, ...] = (), first: int = 0) -> Generation:
     request = ChatRequest("m", prompt="p", sampling=Sampling(n=n, stop=stop))
-    return Generation(request, list(range(prompt)), max_tokens, grammar=None)
+    return Generation(request, list(range(first, first + prompt)), max_tokens, grammar=None)
 
 
 def compute(scheduler: Scheduler) -> list[tuple[int, int, bool]]:
@@ -29,8 +28,8 @@ async def test_a_long_prompt_is_computed_in_chunks() -> None:
     scheduler.add(generation(10))
     assert [compute(scheduler) for _ in range(4)] == [
         [(0, 4, False)],
-        [(4, 4, False)],
-        [(8, 2, True)],
+        [(4, 3, False)],
+        [(7, 3, True)],
         [(10, 1, True)],
     ]
 
@@ -50,23 +49,29 @@ async def test_a_prompt_beside_an_answer_takes_no_longer_than_a_bounded_time() -
     scheduler.add(generation(2))
     compute(scheduler)
     scheduler.add(generation(3000))
-    assert compute(scheduler)[1] == (0, FEWEST_TOKENS, False)  # nothing was measured yet
-    scheduler.pace.observe(0, 0.05)
-    scheduler.pace.observe(100, 0.25)  # 2 ms a token
-    assert compute(scheduler)[1] == (32, 100, False)
+    assert compute(scheduler)[1] == (0, 64, False)  # nothing was measured yet: 47 even pieces
+    scheduler.pace.observe(0, 0.1)
+    scheduler.pace.observe(100, 0.3)  # 2 ms a token
+    assert compute(scheduler)[1] == (64, 196, False)  # 15 even pieces of at most 200
     for _ in range(50):
-        scheduler.pace.observe(100, 2.05)  # a slow neighbour: 20 ms a token
-    assert compute(scheduler)[1] == (132, FEWEST_TOKENS, False)
+        scheduler.pace.observe(100, 2.1)  # a slow neighbour: 20 ms a token
+    assert compute(scheduler)[1] == (260, 64, False)
     for _ in range(50):
-        scheduler.pace.observe(100, 0.05)
-    assert compute(scheduler)[1] == (164, 511, False)
+        scheduler.pace.observe(100, 0.1)
+    assert compute(scheduler)[1] == (324, 446, False)  # the whole batch, as far as pieces are even
 
 
-async def test_a_prompt_alone_takes_the_whole_batch() -> None:
-    scheduler = Scheduler(slots=2, batch_tokens=512, guesses=True)
-    scheduler.pace.observe(100, 100.0)
-    scheduler.add(generation(3000))
-    assert compute(scheduler) == [(0, 512, False)]
+async def test_prompts_are_computed_one_after_the_other_unless_they_are_short() -> None:
+    scheduler = Scheduler(slots=8, batch_tokens=512)
+    scheduler.pace.observe(100, 0.001)
+    for number, length in enumerate((300, 300, 50, 70, 20)):
+        scheduler.add(generation(length, first=1000 * number))
+    assert [compute(scheduler) for _ in range(4)] == [
+        [(0, 300, True)],
+        [(300, 1, True), (0, 300, True)],
+        [(301, 1, True), (300, 1, True), (0, 50, True), (0, 70, True)],
+        [(302, 1, True), (301, 1, True), (50, 1, True), (70, 1, True), (0, 20, True)],
+    ]
 
 
 async def test_sequences_wait_in_order_for_the_lowest_free_slot() -> None:
@@ -75,7 +80,7 @@ async def test_sequences_wait_in_order_for_the_lowest_free_slot() -> None:
     scheduler.add(first)
     scheduler.add(second)
     assert [placed.sequence.slot for placed in scheduler.admit()] == [0, 1]
-    assert (scheduler.admit(), len(scheduler.waiting)) == ([], 2)
+    assert (scheduler.admit(), scheduler.waiting) == ([], 2)
     scheduler.release(first.sequences[0])
     assert [placed.sequence for placed in scheduler.admit()] == [first.sequences[2]]
     assert first.sequences[2].slot == 0

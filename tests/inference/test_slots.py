@@ -11,15 +11,15 @@ from inference.collect import complete
 from inference.llamacpp.engine import LlamaCppEngine
 from inference.llamacpp.sequence import Generation, Sequence
 from inference.llamacpp.slots import Placement, Slots
-from inference.protocol import Caller, ChatRequest, Sampling
+from inference.protocol import Caller, ChatRequest, Priority, Sampling
 from tests.inference.llama_engines import engine_of, prompt
 
 SHARED = list(range(100))
 
 
-def sequence(tokens: list[int], tenant: str = "default") -> Sequence:
-    request = ChatRequest("m", prompt="p", caller=Caller(tenant))
-    (only,) = Generation(request, tokens, max_tokens=10, grammar=None).sequences
+def sequence(tokens: list[int], tenant: str = "default", priority: Priority = "interactive") -> Sequence:
+    request = ChatRequest("m", prompt="p", caller=Caller(tenant), priority=priority)
+    (only,) = Generation(request, tokens, max_tokens=100, grammar=None).sequences
     return only
 
 
@@ -101,6 +101,29 @@ async def test_the_least_recently_used_slot_makes_room() -> None:
         slots.release(one)
     assert placed(slots, sequence([9] * 50)).slot == 1
     assert placed(slots, sequence([8] * 50)).slot == 0
+
+
+async def test_an_answer_that_was_set_aside_goes_on_with_all_that_is_left_of_it() -> None:
+    slots = Slots(2)
+    aside = sequence(SHARED)
+    placed(slots, aside)
+    for token in range(500, 560):
+        aside.append(token, b"a")
+    aside.computed = len(aside.tokens) - 1
+    slots.release(aside)
+    assert where(placed(slots, aside)) == (0, 0, 159)
+    slots.release(aside)
+    assert where(placed(slots, sequence([*SHARED, 1]))) == (0, 0, 100)
+    assert where(placed(slots, aside)) == (1, 0, 100)
+
+
+async def test_nobody_urgent_waits_for_a_batch_prompt() -> None:
+    slots = Slots(3)
+    batch, urgent = sequence([*SHARED, 1], priority="batch"), sequence([*SHARED, 2])
+    placed(slots, batch, computed=50)
+    assert (slots.worth_waiting(urgent), where(placed(slots, urgent, computed=60))) == (False, (1, 0, 50))
+    assert slots.place(sequence([*SHARED, 3], priority="batch")) is None
+    assert slots.worth_waiting(sequence([*SHARED, 4]))
 
 
 async def test_tenants_share_nothing() -> None:

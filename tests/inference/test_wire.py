@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -16,7 +17,7 @@ from inference.errors import EngineError, EngineUnavailable
 from inference.openai import decode, encode, outgoing
 from inference.openai.errors import error_body, error_headers, read_error, read_stream_error
 from inference.openai.requests import ChatBody, CompletionBody, EmbeddingsBody
-from inference.protocol import Caller, ChatRequest, Chunk, Completion, EmbedRequest
+from inference.protocol import Caller, ChatRequest, Chunk, Completion, EmbedRequest, Message, Priority
 from tests.inference import strategies
 from tests.inference.strategies import quick
 
@@ -57,6 +58,18 @@ def test_an_embedding_request_arrives_as_it_was_sent(texts: list[str], dimension
     request = EmbedRequest("m", tuple(texts), dimensions, request_id="req_1")
     body = EmbeddingsBody.model_validate(sent(outgoing.embeddings_body(request, "m")))
     assert body.read(Caller(), "req_1") == request
+
+
+def test_a_priority_is_our_own_business() -> None:
+    chat, text, texts = (
+        ChatRequest("m", (Message("user", "a"),)),
+        ChatRequest("m", prompt="a"),
+        EmbedRequest("m", ("a",)),
+    )
+    batch: Priority = "batch"
+    assert outgoing.chat_body(replace(chat, priority=batch), "m") == outgoing.chat_body(chat, "m")
+    assert outgoing.completion_body(replace(text, priority=batch), "m") == outgoing.completion_body(text, "m")
+    assert outgoing.embeddings_body(replace(texts, priority=batch), "m") == outgoing.embeddings_body(texts, "m")
 
 
 @quick

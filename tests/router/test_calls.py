@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import aclosing
 from decimal import Decimal
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 
 from inference.catalog import ScriptedReply
 from inference.collect import complete
-from inference.errors import EngineUnavailable
+from inference.errors import DeadlineExceeded, EngineUnavailable
 from inference.protocol import Caller, ChatRequest, Chunk, EmbedRequest, Message, Sampling
 from ledger.protocol import Entry
 from ledger.sql_ledger import SqlLedger
@@ -201,6 +202,35 @@ async def test_full_slots_are_said_at_once_and_come_free_again(ledger: SqlLedger
     assert refused.value.retry_after_seconds
     await asyncio.gather(*running)
     assert (router.slots["small"].running, router.slots["small"].waiting) == (0, 0)
+
+
+async def test_in_a_full_queue_batch_gives_way(router: Router, ledger: SqlLedger) -> None:
+    slots, caller = router.slots["small"], Caller("default", "ada", "internal")
+    async with slots.slot(None), slots.slot(None), asyncio.timeout(10):
+        patient = asyncio.create_task(router.embed(EmbedRequest("small", ("a",), caller=caller, priority="batch")))
+        while not slots.waiting:
+            await asyncio.sleep(0)
+        with pytest.raises(EngineUnavailable, match="busy"):
+            await complete(router, ask("small", priority="batch"))
+        urgent = asyncio.create_task(complete(router, ask("small")))
+        with pytest.raises(EngineUnavailable, match="took this one's place"):
+            await patient
+    assert (await urgent).text == "small says these five words"
+    entries = await calls(ledger)
+    assert [entry.type for entry in entries] == ["call.failed", "call.failed", "call.finished"]
+    assert await held(ledger) == 0
+
+
+async def test_a_deadline_ends_the_wait_for_a_slot(router: Router, ledger: SqlLedger) -> None:
+    slots, caller = router.slots["small"], Caller("default", "ada", "internal")
+    soon = time.time() + 0.05
+    async with slots.slot(None), slots.slot(None), asyncio.timeout(10):
+        with pytest.raises(DeadlineExceeded):
+            await router.embed(EmbedRequest("small", ("a",), caller=caller, deadline=soon))
+        with pytest.raises(DeadlineExceeded):
+            await complete(router, ask("small", deadline=soon))
+        assert (slots.running, slots.waiting) == (2, 0)
+    assert await held(ledger) == 0
 
 
 async def test_refused_decisions_are_on_record(router: Router, ledger: SqlLedger) -> None:
