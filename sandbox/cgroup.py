@@ -18,11 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from sandbox.priority import weight
 from sandbox.protocol import Limits
 
 _MIB = 1 << 20
 _V1_CONTROLLERS = ("memory", "pids", "cpuacct")
 _V2_CONTROLLERS = {"memory", "pids"}
+_OPTIONAL = "cpu"  # without it nice values do what they can; see priority.py
 _NAME = re.compile(r"bailey-(?P<namespace>\d+)-(?P<pid>\d+)-(?P<start>\d+)-[0-9a-f]+\Z")
 _LEAF = "bailey-supervisor"
 _PATIENCE_SECONDS = 5.0
@@ -50,10 +52,14 @@ class Group(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Hierarchy:
-    """Where groups can be made: version and one parent folder for each controller (one for all in version 2)."""
+    """Where groups can be made: version and one parent folder for each controller (one for all in version 2).
+
+    Controllers that are mounted together have the same folder. `weighs`: groups have a processor weight.
+    """
 
     version: int
     parents: Mapping[str, Path]
+    weighs: bool
 
     def create(self, limits: Limits, own_processes: int) -> Group:
         """Make a group whose name tells which process made it, with its limits in place."""
@@ -63,15 +69,17 @@ class Hierarchy:
         group: _GroupV1 | _GroupV2 = _GroupV1(folders) if self.version == 1 else _GroupV2(folders["all"])
         with contextlib.ExitStack() as unless_ready:
             unless_ready.callback(group.remove)
-            for folder in folders.values():
+            for folder in set(folders.values()):
                 folder.mkdir()
             group.limit(limits.memory_mib * _MIB, limits.processes + own_processes)
+            if self.weighs:
+                group.weigh(weight())
             unless_ready.pop_all()
         return group
 
     def sweep(self) -> None:
         """Kill and delete the groups of supervisors of this process namespace that are dead."""
-        for parent in self.parents.values():
+        for parent in set(self.parents.values()):
             for folder in parent.iterdir():
                 if _is_stale(folder.name):
                     _clear(folder)
@@ -83,10 +91,13 @@ def find(root: Path) -> Hierarchy | None:
     unified = root / "cgroup.controllers"
     if unified.is_file():
         parent = _v2_parent(root, root / own.get("", "/").lstrip("/"))
-        return Hierarchy(2, {"all": parent}) if parent is not None else None
-    parents = {controller: _v1_parent(root / controller, own.get(controller, "/")) for controller in _V1_CONTROLLERS}
+        return Hierarchy(2, {"all": parent}, _enable_weights(parent)) if parent is not None else None
+    parents = {  # `cpu` and `cpuacct` may be links to one mount
+        controller: _v1_parent((root / controller).resolve(), own.get(controller, "/"))
+        for controller in (*_V1_CONTROLLERS, _OPTIONAL)
+    }
     usable = {controller: parent for controller, parent in parents.items() if parent is not None}
-    return Hierarchy(1, usable) if len(usable) == len(_V1_CONTROLLERS) else None
+    return Hierarchy(1, usable, _OPTIONAL in usable) if usable.keys() >= set(_V1_CONTROLLERS) else None
 
 
 def _own_groups() -> Iterator[tuple[str, str]]:
@@ -130,6 +141,14 @@ def _enable(parent: Path) -> bool:
     return False
 
 
+def _enable_weights(parent: Path) -> bool:
+    control = parent / "cgroup.subtree_control"
+    if _OPTIONAL not in control.read_text().split():
+        with contextlib.suppress(OSError):  # not delegated, or real-time processes are in the way
+            control.write_text(f"+{_OPTIONAL}")
+    return _OPTIONAL in control.read_text().split()
+
+
 def _can_make_groups(parent: Path) -> bool:
     probe = parent / f"bailey-probe-{os.getpid()}"
     try:
@@ -151,8 +170,11 @@ class _GroupV1:
             (memory / "memory.memsw.limit_in_bytes").write_text(str(memory_bytes))
         (self._folders["pids"] / "pids.max").write_text(str(processes))
 
+    def weigh(self, part: float) -> None:
+        (self._folders["cpu"] / "cpu.shares").write_text(str(max(2, round(1024 * part))))
+
     def join(self, pid: int) -> None:
-        for folder in self._folders.values():
+        for folder in set(self._folders.values()):
             (folder / "cgroup.procs").write_text(str(pid))
 
     def cpu_seconds(self) -> float:
@@ -165,7 +187,7 @@ class _GroupV1:
         return _keyed(self._folders["memory"] / "memory.oom_control").get("oom_kill", 0)
 
     def remove(self) -> None:
-        for folder in self._folders.values():
+        for folder in set(self._folders.values()):
             _clear(folder)
 
 
@@ -178,6 +200,9 @@ class _GroupV2:
         with contextlib.suppress(FileNotFoundError):  # a kernel without swap
             (self._folder / "memory.swap.max").write_text("0")
         (self._folder / "pids.max").write_text(str(processes))
+
+    def weigh(self, part: float) -> None:
+        (self._folder / "cpu.weight").write_text(str(max(1, round(100 * part))))
 
     def join(self, pid: int) -> None:
         (self._folder / "cgroup.procs").write_text(str(pid))

@@ -15,8 +15,6 @@ from sandbox.profile import OWN_PROCESSES, Profile, text
 from sandbox.protocol import Command, Limits
 from sandbox.spec import Tier
 
-_NICE_LEVEL = 5
-
 
 @dataclass(frozen=True, slots=True)
 class Host:
@@ -32,6 +30,11 @@ class Host:
     def tier(self) -> Tier:
         """A with control groups, B without."""
         return "B" if self.hierarchy is None else "A"
+
+    @property
+    def weighs(self) -> bool:
+        """Whether control groups hold back how much of the processor jobs take; without, nice values do."""
+        return self.hierarchy is not None and self.hierarchy.weighs
 
     def policy(self) -> str:
         """The system call policy: the same for all, and stricter where nothing counts memory."""
@@ -59,7 +62,5 @@ class Host:
             "python_executable": str(self.interpreter.executable),
             "site_source": str(self.launcher.source("site")),
             "init_source": str(self.launcher.source("init")),
-            # Jails give way to their appliance. A kernel lets nobody but root lower a nice value it inherited.
-            "nice_level": max(_NICE_LEVEL, os.nice(0)),
         }
         return profile.render(limits, values, self.interpreter.packages, command.environment)

@@ -18,7 +18,8 @@ from sandbox.collect import Caps, Collection, collect, compile_globs
 from sandbox.host import Host
 from sandbox.jail import Jail
 from sandbox.kernel import file_system_identity
-from sandbox.processes import Usage, usage
+from sandbox.priority import give_way
+from sandbox.processes import Usage, tree, usage
 from sandbox.profile import WORKSPACE, WRITABLE_PLACES, Profile
 from sandbox.protocol import Command, InvalidCommand, Limits, Outcome, Result, SandboxError
 from sandbox.threads import finish
@@ -132,6 +133,8 @@ class Run:
             ended.cancel()
 
     def _look(self) -> Usage:
+        if not (self._host.weighs or self._jail.ended_at):
+            give_way(tree(self._jail.init_pid)[1:])  # all but the init process, which only waits
         if self._group is not None:
             return Usage(self._group.cpu_seconds(), 0.0)  # the group itself holds the memory limit
         if self._jail.ended_at:
@@ -188,6 +191,7 @@ class Run:
             rejected=tuple(stock.collection.rejected),
             facts={
                 "tier": self._host.tier,
+                "yields_by": "cpu weight" if self._host.weighs else "nice values",
                 "setup_seconds": round(setup_seconds, 4),
                 "stopped_by_supervisor": seen.stopped or "",
                 "jail_killed": seen.ending.torn_down,

@@ -26,7 +26,6 @@ VALUES: dict[str, str | int] = {
     "python_executable": "/home/py/bin/python3",
     "site_source": "/run/bailey/site",
     "init_source": "/run/bailey/init",
-    "nice_level": 5,
 }
 
 
