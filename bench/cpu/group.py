@@ -10,17 +10,19 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanag
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from bench.cpu import servers
+from bench.cpu import neighbour, servers
 from bench.cpu.cells import SUBJECTS, Cell, Subject, cells
 from bench.cpu.compare import Compared, at_the_cursor, calibrated, check_idle, compare
+from bench.cpu.load import load
 from bench.cpu.prompts import Workload
 from bench.cpu.servers import Server
 from bench.report import ROOT, Row, keep, put_into
+from inference.llamacpp.threads import usable_cores
 
 RUNS = 5
 _LEAST, _LEAST_SHARED, _LEAST_PYTHON = 1.0, 1.2, 4.0
 _CURSOR_MS = 200
-OTHER_PEERS = ("default", "python", "cursor")
+OTHER_PEERS = ("default", "python", "cursor", "neighbour")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ class Findings:
     rows: list[Row] = field(default_factory=list)
     compared: list[Compared] = field(default_factory=list)
     idle: dict[str, dict[str, float]] = field(default_factory=dict)
+    threads: dict[str, dict[int, float]] = field(default_factory=dict)
 
     def table(self) -> list[str]:
         """One line for each cell, for bench/README.md."""
@@ -54,7 +57,12 @@ class Findings:
     def notes(self, seconds: float) -> dict[str, Any]:
         """What bench/results/cpu.json has beside the rows."""
         rates = {f"{item.model} {item.cell}": item.rates for item in self.compared}
-        return {"seconds": round(seconds), "idle processor shares": self.idle, "tokens/s of all runs": rates}
+        return {
+            "seconds": round(seconds),
+            "idle processor shares": self.idle,
+            "llama-server's tokens/s by its number of threads, before the runs": self.threads,
+            "tokens/s of all runs": rates,
+        }
 
 
 async def measure() -> list[Row]:
@@ -93,11 +101,25 @@ async def _measure_model(subject: Subject, choice: Choice, found: Findings) -> N
     async with AsyncExitStack() as stack:
         ours = await stack.enter_async_context(servers.ours(subject.served))
         subject = replace(subject, author=await calibrated(subject.author, ours))
-        if chosen or ("cursor" in choice.others and subject.name == "nano-coder"):
-            async with servers.llama_server(subject.served) as peer:
+        found.threads[subject.name] = speeds = await _speed_by_threads(subject)
+        threads = max(speeds, key=lambda count: speeds[count])
+        if chosen or {"cursor", "neighbour"} & set(choice.others):
+            async with servers.llama_server(subject.served, threads) as peer:
                 await _beside_llama_server(subject, chosen, (ours, peer), choice, found)
         if subject.name == "random-0.5b":
-            await _beside_others(subject, ours, choice, found)
+            await _beside_others(subject, ours, threads, choice, found)
+
+
+async def _speed_by_threads(subject: Subject) -> dict[int, float]:
+    """What llama-server does with a thread for each core, and with one less: it is measured with the better number."""
+    cell, cores = Cell(Workload("pilot", 128, 64), 4, 4), usable_cores()
+    speeds = {}
+    for threads in {cores, max(1, cores - 1)}:
+        async with servers.llama_server(subject.served, threads) as peer:
+            await load(peer.address, subject.author.requests(cell.workload, 1, "warm"), 1)
+            run = await load(peer.address, subject.author.requests(cell.workload, cell.requests, "pilot"), cell.clients)
+            speeds[threads] = round(run.tokens_per_second, 1)
+    return speeds
 
 
 async def _beside_llama_server(
@@ -113,21 +135,23 @@ async def _beside_llama_server(
         mine, theirs = (round(1000 * statistics.median(column), 1) for column in zip(*times, strict=True))
         what = f"{subject.name} ms to fill in 32 tokens beside another stream, p50"
         _tell(found, [Row(what, mine, theirs, f"ours under {_CURSOR_MS}", mine < _CURSOR_MS, choice.runs)])
+    if "neighbour" in choice.others and subject.name == "random-0.5b":
+        _tell(found, await neighbour.measure(subject.author, pair, choice.runs))
 
 
-async def _beside_others(subject: Subject, ours: Server, choice: Choice, found: Findings) -> None:
+async def _beside_others(subject: Subject, ours: Server, threads: int, choice: Choice, found: Findings) -> None:
     """llama-server as it sets itself up, for information, and llama-cpp-python's server."""
     streamed = Cell(Workload("chat", 128, 64), 8, 8, 3)
     # Not streamed and nothing forced: its streams do not count tokens, and every bias costs it a pass in Python.
     whole = Cell(Workload("whole", 128, 64, stream=False), 8, 8, 3)
     unforced = replace(subject, author=replace(subject.author, end_tokens=()))
     if "default" in choice.others:
-        peer = servers.llama_server(subject.served, tuned=False)
+        peer = servers.llama_server(subject.served, None)
         item = await _one(subject, streamed, (ours, peer), choice)
         what = f"{subject.name} chat@8: output tokens/s, llama-server with its own defaults"
         _tell(found, [Row(what, *item.rates_shown, runs=item.runs)])
     if "python" in choice.others:
-        item = await _one(unforced, whole, (ours, servers.python_server(subject.served)), choice)
+        item = await _one(unforced, whole, (ours, servers.python_server(subject.served, threads)), choice)
         what = f"{subject.name} chat@8 not streamed: output tokens/s, llama-cpp-python's server"
         bar = f"at least {_LEAST_PYTHON}"
         _tell(found, [Row(what, *item.rates_shown, bar, item.ratio >= _LEAST_PYTHON, item.runs)])

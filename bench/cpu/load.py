@@ -8,6 +8,7 @@ answer must have exactly the length that was asked for; anything else is an erro
 from __future__ import annotations
 
 import asyncio
+import itertools
 import re
 import time
 from collections.abc import Sequence
@@ -43,11 +44,12 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came, and when, in seconds of one clock; `first` is the first piece of text."""
+    """What came, and when, in seconds of one clock; `first` is the first piece of text, `pauses` lie between pieces."""
 
     started: float
     first: float
     ended: float
+    pauses: tuple[float, ...]
     prompt_tokens: int
     answer_tokens: int
 
@@ -69,6 +71,7 @@ class _Reply(asyncio.Protocol):
         self.gone = asyncio.get_running_loop().create_future()
         self.received: list[bytes] = []
         self.first = self.ended = 0.0
+        self.times: list[float] = []
         self._request = request
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -79,10 +82,11 @@ class _Reply(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Note when the first text and the end came."""
         self.received.append(data)
+        self.times.append(now := time.perf_counter())
         if not self.first and _FIRST_TEXT.search(data):
-            self.first = time.perf_counter()
+            self.first = now
         if _DONE in data:
-            self.ended = time.perf_counter()
+            self.ended = now
 
     def connection_lost(self, error: Exception | None) -> None:
         """The answer is complete, or broken off."""
@@ -117,11 +121,18 @@ def _checked(request: Ask, reply: _Reply, started: float) -> Answer:
     if not content.startswith(b"HTTP/1.1 200") or len(lengths) != 2 or wrong:
         raise LoadError(f"{request.path}: wanted {wanted}, got {lengths}; the answer ends in {content[-600:]!r}")
     ended = reply.ended or time.perf_counter()
-    return Answer(started, reply.first or ended, ended, lengths[b"prompt"], lengths[b"completion"])
+    text = [moment for moment in reply.times if reply.first <= moment <= ended]
+    pauses = tuple(later - earlier for earlier, later in itertools.pairwise(text))
+    return Answer(started, reply.first or ended, ended, pauses, lengths[b"prompt"], lengths[b"completion"])
 
 
 async def load(address: Address, requests: Sequence[Ask], concurrency: int) -> Load:
     """Send all requests, `concurrency` at a time, and measure. Raises `LoadError`."""
+    return figures(await send(address, requests, concurrency))
+
+
+async def send(address: Address, requests: Sequence[Ask], concurrency: int) -> list[Answer]:
+    """All answers. Raises `LoadError`."""
     waiting = iter(requests)
     answers: list[Answer] = []
 
@@ -132,7 +143,7 @@ async def load(address: Address, requests: Sequence[Ask], concurrency: int) -> L
     async with asyncio.TaskGroup() as group:
         for _ in range(concurrency):
             group.create_task(worker())
-    return figures(answers)
+    return answers
 
 
 def figures(answers: Sequence[Answer]) -> Load:

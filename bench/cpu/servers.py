@@ -1,7 +1,7 @@
 """Starts the servers that are compared, waits until they answer, and ends them in any case, with all their children.
 
-All get one thread, the same batches, the same context for each of the same number of slots, and the same kind of
-attention. What they print goes to .setup/bench/logs.
+All get the same batches, the same context for each of the same number of slots, and the same kind of attention; peers
+get the number of threads that they are told. What they print goes to .setup/bench/logs.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pathlib import Path
 from bench.cpu import peers
 from bench.cpu.load import Address
 from inference.child import Child, free_port
-from inference.llamacpp.engine import BATCH_TOKENS
+from inference.llamacpp.loading import BATCH_TOKENS
 
 _START_SECONDS = 300.0
 _LOOK_AGAIN_SECONDS = 0.2
@@ -53,7 +53,7 @@ class Server:
 
 @asynccontextmanager
 async def ours(served: Served) -> AsyncGenerator[Server, None]:
-    """`bailey serve` as in production, with the model in models.yaml and its first key."""
+    """`bailey serve` as in production, with the model in models.yaml and its first key; threads are its own choice."""
     with tempfile.TemporaryDirectory(prefix="bailey-bench-") as folder:
         config = _write_config(Path(folder), served)
         variables = (f"BAILEY_CONFIG={config}", f"BAILEY_DATA={folder}/data", "BAILEY_LOG_LEVEL=WARNING")
@@ -74,30 +74,31 @@ async def ours(served: Served) -> AsyncGenerator[Server, None]:
 
 
 @asynccontextmanager
-async def llama_server(served: Served, *, tuned: bool = True) -> AsyncGenerator[Server, None]:
-    """llama.cpp's own server, with the settings that ours has; not `tuned`: with those it chooses itself."""
+async def llama_server(served: Served, threads: int | None) -> AsyncGenerator[Server, None]:
+    """llama.cpp's own server, with the settings that ours has; without `threads` with those it chooses itself."""
     program = await asyncio.to_thread(peers.llama_server)
-    same = ("--threads", "1", "--threads-batch", "1", "--flash-attn", "off", "--no-kv-unified")
+    same = ("--threads", f"{threads}", "--threads-batch", f"{threads}", "--flash-attn", "off", "--no-kv-unified")
     batches = ("--batch-size", f"{BATCH_TOKENS}", "--ubatch-size", f"{BATCH_TOKENS}")
     port = free_port()
     command = (
         str(program), "--model", str(served.weights), "--alias", served.name, "--port", f"{port}",
         "--parallel", f"{served.slots}", "--ctx-size", f"{served.slots * served.context_tokens}",
-        "--no-webui", "--offline", *((*same, *batches) if tuned else ()),
+        "--no-webui", "--offline", *((*same, *batches) if threads else ()),
     )  # fmt: skip
-    log = peers.LOGS / f"llama-server{'' if tuned else '-default'}-{served.name}.log"
+    log = peers.LOGS / f"llama-server-{threads or 'default'}-{served.name}.log"
     async with _peer("llama-server", command, log, (port, "/health")) as server:
         yield server
 
 
 @asynccontextmanager
-async def python_server(served: Served) -> AsyncGenerator[Server, None]:
+async def python_server(served: Served, threads: int) -> AsyncGenerator[Server, None]:
     """llama-cpp-python's server, which answers one request after the other."""
     python = await asyncio.to_thread(peers.python_server)
     port = free_port()
     settings = {
-        "model": served.weights, "model_alias": served.name, "n_ctx": served.context_tokens, "n_threads": 1,
-        "n_threads_batch": 1, "n_batch": BATCH_TOKENS, "port": port, "interrupt_requests": False, "verbose": False,
+        "model": served.weights, "model_alias": served.name, "n_ctx": served.context_tokens, "port": port,
+        "n_threads": threads, "n_threads_batch": threads, "n_batch": BATCH_TOKENS, "interrupt_requests": False,
+        "verbose": False,
     }  # fmt: skip
     options = [text for name, value in settings.items() for text in (f"--{name}", f"{value}")]
     log = peers.LOGS / f"llama-cpp-python-{served.name}.log"
@@ -116,7 +117,6 @@ def _write_config(folder: Path, served: Served) -> Path:
         "context_tokens": served.context_tokens,
         "capabilities": ["chat", "completion", "infill"],
         "concurrency": served.slots,
-        "threads": 1,
     }
     tenant = {"name": "default", "data_class": "internal", "budget": {"limit_usd": 1_000_000}}
     path = folder / "models.yaml"

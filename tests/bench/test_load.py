@@ -81,8 +81,8 @@ async def test_an_answer_that_is_not_what_was_asked_for_is_an_error(server: Serv
 
 
 def test_the_figures_of_a_run() -> None:
-    answers = [Answer(started=0.0, first=1.0, ended=4.0, prompt_tokens=3, answer_tokens=10)]
-    answers += [Answer(started=1.0, first=4.0, ended=5.0, prompt_tokens=3, answer_tokens=10)]
+    answers = [Answer(started=0.0, first=1.0, ended=4.0, pauses=(), prompt_tokens=3, answer_tokens=10)]
+    answers += [Answer(started=1.0, first=4.0, ended=5.0, pauses=(), prompt_tokens=3, answer_tokens=10)]
     found = figures(answers)
     assert found.tokens_per_second == 20 / 5
     assert found.first_p50 == 2.0
