@@ -26,7 +26,7 @@ def create_app(appliance: Appliance) -> FastAPI:
     developer, approver = access.caller("developer"), access.caller("approver")
     app.include_router(engine_router(appliance.engine, developer))
     app.include_router(tasks_router(appliance.tasks, appliance.config.tenants, developer, approver))
-    app.include_router(operations_router(appliance.readiness, appliance.telemetry))
+    app.include_router(operations_router(appliance.readiness, appliance.memory, appliance.telemetry))
     for kind in TABLE:
         app.add_exception_handler(kind, _known_error)
     app.add_exception_handler(RequestValidationError, _invalid_body)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import sys
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,10 +25,11 @@ from gateway.config import Config
 from gateway.keys import Keys
 from gateway.problems import StartProblem
 from gateway.settings import Settings, secrets
-from gateway.telemetry import MeteredEngine, Telemetry
+from gateway.telemetry import MeteredEngine, Telemetry, memory_of
 from inference.catalog import HttpModel, LlamaCppModel, ModelSpec, VllmModel
 from inference.engines import Resources, build_engine
 from inference.errors import WeightsError
+from inference.memory import in_words
 from inference.protocol import Engine
 from inference.weights import WeightsStore
 from ledger.protocol import Ledger
@@ -54,6 +55,11 @@ class Appliance:
     tasks: Tasks
     sandbox: Sandbox
     telemetry: Telemetry
+    engines: Mapping[str, Engine]
+
+    def memory(self) -> dict[str, str]:
+        """What engines have allocated and what is resident, where known: model -> phrase."""
+        return {name: in_words(parts) for name, parts in memory_of(self.engines).items() if parts}
 
     async def readiness(self) -> dict[str, str]:
         """What is not ready: part -> sentence."""
@@ -116,7 +122,8 @@ async def opened_engine(config: Config, settings: Settings) -> AsyncGenerator[En
     """The router over all engines, without a server."""
     async with AsyncExitStack() as stack:
         ledger = await stack.enter_async_context(opened_ledger(settings))
-        yield await _router(config, settings, ledger, stack)
+        engines = await _engines(config, settings, stack)
+        yield _router(config, engines, ledger, stack)
 
 
 @asynccontextmanager
@@ -130,15 +137,17 @@ async def opened_appliance(config: Config, settings: Settings) -> AsyncGenerator
         await ledger.lapse(started)
         telemetry = Telemetry()
         sandbox = await stack.enter_async_context(opened_sandbox(config, settings))
-        engine = MeteredEngine(await _router(config, settings, ledger, stack), telemetry)
+        engines = await _engines(config, settings, stack)
+        telemetry.watch(engines)
+        engine = MeteredEngine(_router(config, engines, ledger, stack), telemetry)
         indexes = _Indexes(config, settings, engine)
         stack.push_async_callback(indexes.close)
         tasks = Tasks(_workshop(_Parts(config, ledger, sandbox, engine, indexes), settings))
         stack.push_async_callback(tasks.close)
-        yield Appliance(config, engine, ledger, Keys(ledger, utc_now), tasks, sandbox, telemetry)
+        yield Appliance(config, engine, ledger, Keys(ledger, utc_now), tasks, sandbox, telemetry, engines)
 
 
-async def _router(config: Config, settings: Settings, ledger: SqlLedger, stack: AsyncExitStack) -> Router:
+async def _engines(config: Config, settings: Settings, stack: AsyncExitStack) -> dict[str, Engine]:
     engines: dict[str, Engine] = {}
     resources = _resources(config, settings)
     for model in config.models:
@@ -146,6 +155,10 @@ async def _router(config: Config, settings: Settings, ledger: SqlLedger, stack: 
         if not (config.air_gapped and model.remote):
             engines[model.name] = await build_engine(model, resources)
             stack.push_async_callback(engines[model.name].close)
+    return engines
+
+
+def _router(config: Config, engines: Mapping[str, Engine], ledger: SqlLedger, stack: AsyncExitStack) -> Router:
     rules = Rules(
         config,
         {route.name: route for route in config.routes},

@@ -10,10 +10,15 @@ from fastapi.responses import JSONResponse, Response
 from gateway.telemetry import EXPOSITION_TYPE, Telemetry
 
 Readiness = Callable[[], Awaitable[dict[str, str]]]
+Memory = Callable[[], dict[str, str]]
 
 
-def operations_router(readiness: Readiness, telemetry: Telemetry) -> APIRouter:
-    """The routes. `readiness` gives what is not ready: part -> sentence; empty when all is well."""
+def operations_router(readiness: Readiness, memory: Memory, telemetry: Telemetry) -> APIRouter:
+    """The routes.
+
+    `readiness` gives what is not ready: part -> sentence; empty when all is well. `memory` gives what engines take:
+    model -> phrase.
+    """
     router = APIRouter(tags=["operations"])
 
     @router.get("/healthz")
@@ -23,10 +28,10 @@ def operations_router(readiness: Readiness, telemetry: Telemetry) -> APIRouter:
 
     @router.get("/readyz")
     async def readyz() -> JSONResponse:
-        """Whether requests are answered; 503 with what is missing."""
+        """Whether requests are answered; 503 with what is missing. And the memory of engines."""
         missing = await readiness()
         status = "not ready" if missing else "ready"
-        return JSONResponse({"status": status, "missing": missing}, 503 if missing else 200)
+        return JSONResponse({"status": status, "missing": missing, "memory": memory()}, 503 if missing else 200)
 
     @router.get("/metrics")
     async def metrics() -> Response:

@@ -6,13 +6,16 @@ One registry per appliance, no globals. Labels never carry prompts, keys or path
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import aclosing
 
 from prometheus_client import CONTENT_TYPE_LATEST as EXPOSITION_TYPE
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from inference.errors import EngineError
+from inference.memory import KnowsMemory
 from inference.protocol import ChatRequest, Chunk, Embeddings, EmbedRequest, Engine, Health, ModelCard, Usage
 
 __all__ = ["EXPOSITION_TYPE", "MeteredEngine", "Telemetry"]
@@ -50,6 +53,10 @@ class Telemetry:
         )  # fmt: skip
         self._active = Gauge("bailey_calls_active", "Calls being answered", registry=self._registry)
 
+    def watch(self, engines: Mapping[str, Engine]) -> None:
+        """From now on tell the memory of these engines (by model name), as it is when somebody asks; once."""
+        self._registry.register(_EngineMemory(engines))
+
     def http_request(self, method: str, route: str, status: int, seconds: float) -> None:
         """An HTTP request ended; `route` is the route's template, not the path. Invented methods are `other`."""
         self._requests.labels(method if method in _METHODS else "other", route, str(status)).inc()
@@ -80,6 +87,26 @@ class Telemetry:
     def exposition(self) -> bytes:
         """Everything, in Prometheus' text format."""
         return generate_latest(self._registry)
+
+
+class _EngineMemory(Collector):
+    """Asks engines when metrics are read, and only those that answer at once."""
+
+    def __init__(self, engines: Mapping[str, Engine]) -> None:
+        self._engines = engines
+
+    def collect(self) -> Iterable[Metric]:
+        """One gauge."""
+        gauge = GaugeMetricFamily("bailey_engine_memory_mebibytes", "Memory of an engine", labels=["model", "part"])
+        for model, parts in memory_of(self._engines).items():
+            for part, mib in parts.items():
+                gauge.add_metric([model, part], mib)
+        yield gauge
+
+
+def memory_of(engines: Mapping[str, Engine]) -> dict[str, Mapping[str, float]]:
+    """The memory (MiB by part) of each engine that knows it."""
+    return {name: engine.memory_mib() for name, engine in engines.items() if isinstance(engine, KnowsMemory)}
 
 
 class MeteredEngine:

@@ -95,9 +95,12 @@ class LlamaCppModel(ModelBase):
     source: Source
     sha256: Sha256 | None = Field(default=None, description="Digest of the GGUF file.")
     threads: Annotated[int, Field(ge=1, le=1024)] | None = Field(
-        default=None, description="Unset: one less than there are cores, at least one."
+        default=None, description="At most; fewer while others need cores. Unset: all cores."
     )
     gpu_layers: Annotated[int, Field(ge=0, le=10_000)] = 0
+    memory_mib: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="Most that weights, contexts and buffers may take; unset: what is available."
+    )
 
 
 class VllmModel(ModelBase):

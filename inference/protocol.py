@@ -243,10 +243,14 @@ class Embeddings:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """Whether an engine can answer now; `detail` is a sentence for a person."""
+    """Whether an engine can answer now; `detail` is a sentence for a person.
+
+    `memory_mib` is the memory it has allocated, by part; empty where it cannot tell.
+    """
 
     ready: bool
     detail: str = ""
+    memory_mib: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,9 @@ import re
 import socket
 import sys
 import tempfile
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 from inference.capabilities import check_embed, check_request
@@ -37,10 +38,16 @@ from inference.isolated.messages import (
     Piece,
     Reply,
 )
+from inference.memory import RESIDENT, resident_mib
 from inference.protocol import ChatRequest, Chunk, Embeddings, EmbedRequest, Health, ModelCard
 
 RETRY_AFTER_SECONDS = 1.0
 HEALTH_SECONDS = 5.0
+SPINS = 1000
+"""How often a thread of GNU's OpenMP looks whether the others are ready before it sleeps: a few microseconds.
+
+Without a bound it looks on for milliseconds, on a core that another process, or a thread it waits for, could use.
+"""
 
 
 class IsolatedEngine:
@@ -62,6 +69,7 @@ class IsolatedEngine:
         self._numbers = itertools.count(1)
         self._waiting: dict[int, asyncio.Queue[Reply]] = {}
         self._connection: Connection | None = None
+        self._memory_mib: Mapping[str, float] = {}
         self._supervisor: asyncio.Task[None] | None = None
         self._state = "has not been started"
 
@@ -104,7 +112,19 @@ class IsolatedEngine:
             return Health(ready=False, detail=error.message)
         except TimeoutError:
             return Health(False, f"The process of {self._model.name!r} does not answer.")
-        return reply.health if isinstance(reply, HealthIs) else Health(False, self._nonsense(reply).message)
+        if not isinstance(reply, HealthIs):
+            return Health(False, self._nonsense(reply).message)
+        return replace(reply.health, memory_mib=self.memory_mib())
+
+    def memory_mib(self) -> Mapping[str, float]:
+        """What the process allocated when it was loaded, and what it has resident now; empty while it is not up.
+
+        The process is not asked, so that one that hangs holds nobody up.
+        """
+        if self._connection is None:
+            return {}
+        resident = resident_mib(self._connection.peer)
+        return {**self._memory_mib, **({RESIDENT: resident} if resident is not None else {})}
 
     async def close(self) -> None:
         """End the process; safe to call twice."""
@@ -186,8 +206,8 @@ class IsolatedEngine:
                     return "sent what is no message"
                 for message in messages:
                     match message:
-                        case Loaded():
-                            self._connection = connection
+                        case Loaded(memory_mib):
+                            self._connection, self._memory_mib = connection, memory_mib
                             settle(loaded, None)
                         case Failed(0) as failed:
                             settle(loaded, failed.to_error())
@@ -217,6 +237,7 @@ class IsolatedEngine:
         return [
             "env",
             *(argument for name in self._hidden for argument in ("-u", name)),
+            f"GOMP_SPINCOUNT={SPINS}",
             f"PYTHONPATH={os.pathsep.join(path for path in sys.path if path)}",
             *(sys.executable, "-P", "-m", "inference.isolated.host", address),
         ]

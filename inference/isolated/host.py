@@ -45,7 +45,7 @@ async def serve(address: str) -> None:
             connection.send(Failed.from_error(0, error))
             return
         try:
-            connection.send(Loaded())
+            connection.send(Loaded((await engine.health()).memory_mib))
             await Host(connection, engine).run()
         finally:
             await engine.close()

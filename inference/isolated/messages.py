@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
@@ -34,8 +36,9 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """From the process: requests are welcome."""
+    """From the process: requests are welcome, and this much memory was allocated, by part."""
 
+    memory_mib: Mapping[str, float] = field(default_factory=dict)
     kind: Literal["loaded"] = "loaded"
 
 
@@ -145,6 +148,13 @@ class Connection:
         self._reader = reader
         self._writer = writer
         self._outgoing: list[Message] = []
+
+    @property
+    def peer(self) -> int:
+        """The pid of the process that opened a connection to us, from the kernel."""
+        end: socket.socket = self._writer.get_extra_info("socket")
+        credentials = end.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+        return int(struct.unpack("3i", credentials)[0])
 
     @classmethod
     async def over(cls, end: socket.socket) -> Connection:

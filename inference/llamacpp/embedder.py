@@ -10,7 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.errors import EngineError, WeightsError
+from inference.errors import EngineError
+from inference.llamacpp.context import Context
 from inference.llamacpp.library import library
 from inference.llamacpp.model import Model
 from inference.llamacpp.runner import Batch
@@ -35,11 +36,19 @@ class Embedder:
         params.no_perf = True
         if model.metadata(f"{model.metadata('general.architecture')}.pooling_type") is None:
             params.pooling_type = self._api.LLAMA_POOLING_TYPE_MEAN
-        self._context = self._api.llama_init_from_model(model.pointer, params)
-        if not self._context:
-            raise WeightsError(f"llama.cpp cannot make a context for {model.path}: {library().last_complaint}.")
-        self._memory = self._api.llama_get_memory(self._context)
+        self._context = Context(model, params, self.text_tokens)  # every token has results
+        self._memory = self._context.memory
         self._batch = Batch(model, self.text_tokens)
+        self.memory_mib = {
+            "embedder_context": self._context.memory_mib,
+            "embedder_compute": self._context.compute_mib,
+        }
+
+    def reserve(self) -> None:
+        """Allocate what the longest text needs; before the first one. Raises `WeightsError`."""
+        self._batch.clear()
+        self._batch.add([0] * self.text_tokens, 0, 0, outputs=self.text_tokens)
+        self._context.reserve(self._batch.struct)
 
     def batches(self, texts: Sequence[list[int]]) -> list[list[list[int]]]:
         """The texts in order, in groups that one call of `embed` can take."""
@@ -60,14 +69,16 @@ class Embedder:
             self._batch.add(tokens, 0, slot, outputs=len(tokens))
         if self._memory:
             self._api.llama_memory_clear(self._memory, True)
-        code = self._api.llama_decode(self._context, self._batch.struct)
+        code = self._api.llama_decode(self._context.pointer, self._batch.struct)
         if code != 0:
             raise EngineError(f"llama.cpp could not embed the texts (code {code}: {library().last_complaint}).")
-        rows = [self._api.llama_get_embeddings_seq(self._context, slot) for slot in range(len(texts))]
+        rows = [self._api.llama_get_embeddings_seq(self._context.pointer, slot) for slot in range(len(texts))]
         return np.stack([np.ctypeslib.as_array(row, shape=(self._width,)) for row in rows])
+
+    def use_threads(self, count: int) -> None:
+        """Compute with so many threads from now on."""
+        self._context.use_threads(count)
 
     def close(self) -> None:
         """Free the memory; safe to call twice."""
-        if self._context:
-            self._api.llama_free(self._context)
-            self._context = None
+        self._context.close()

@@ -7,30 +7,26 @@ one is refused at once with a time to come back.
 from __future__ import annotations
 
 import asyncio
-import os
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
 from inference.capabilities import check_embed, check_request
 from inference.catalog import LlamaCppModel
 from inference.deadline import until_deadline, within_deadline
-from inference.errors import ContextLengthExceeded, EngineUnavailable, InvalidRequest, WeightsError
-from inference.llamacpp.embedder import Embedder
+from inference.errors import ContextLengthExceeded, EngineUnavailable, InvalidRequest
 from inference.llamacpp.grammar import json_grammar
-from inference.llamacpp.model import Model
-from inference.llamacpp.prompt import PromptBuilder
-from inference.llamacpp.runner import Runner
+from inference.llamacpp.loading import load
 from inference.llamacpp.sampler import check_grammar
 from inference.llamacpp.scheduler import Scheduler
 from inference.llamacpp.sequence import Generation
 from inference.llamacpp.toolcalls.calling import Calling
 from inference.llamacpp.worker import Worker
+from inference.memory import in_words
 from inference.protocol import (
-    Capability,
     ChatRequest,
     Chunk,
     Embeddings,
@@ -44,37 +40,23 @@ from inference.vectors import unit_vectors
 
 T = TypeVar("T")
 
-BATCH_TOKENS = 512
 RETRY_AFTER_SECONDS = 1.0
-OFFERED: frozenset[Capability] = frozenset(
-    {"chat", "completion", "infill", "embeddings", "tools", "json_schema", "logprobs"}
-)
-GENERATES: frozenset[Capability] = frozenset({"chat", "completion", "infill"})
 
 
 class LlamaCppEngine:
-    """One GGUF model. Building it loads the weights, which blocks; raises `WeightsError`."""
+    """One GGUF model. Building it loads the weights, which blocks; raises `WeightsError`.
+
+    All memory is allocated then: requests do not make it grow.
+    """
 
     def __init__(self, model: LlamaCppModel, weights: Path) -> None:
         self._spec = model
-        with ExitStack() as stack:
-            self._model = Model(weights, model.gpu_layers)
-            stack.callback(self._model.close)
-            self._prompts = PromptBuilder(self._model)
-            check_promises(model, self._model, self._prompts)
-            threads = model.threads or default_threads()
-            batch_tokens = max(BATCH_TOKENS, model.concurrency)
-            runner = self._embedder = None
-            if GENERATES & model.capabilities:
-                runner = Runner(self._model, model.concurrency, model.context_tokens, batch_tokens, threads)
-                stack.callback(runner.close)
-            if "embeddings" in model.capabilities:
-                self._embedder = Embedder(self._model, model.context_tokens, threads)
-                stack.callback(self._embedder.close)
-            self._memory = stack.pop_all()
+        self._loaded = load(model, weights)
+        self._model, self._prompts = self._loaded.model, self._loaded.prompts
+        runner, self._embedder = self._loaded.runner, self._loaded.embedder
         guesses = runner is not None and runner.can_take_back
-        scheduler = Scheduler(model.concurrency, batch_tokens, guesses=guesses)
-        self._worker = Worker(self._model, scheduler, runner, self._embedder)
+        scheduler = Scheduler(model.concurrency, self._loaded.batch_tokens, guesses=guesses)
+        self._worker = Worker(self._loaded, scheduler)
         self._preparation = ThreadPoolExecutor(2, thread_name_prefix=f"prepare {model.name}")
         self._accepted: Counter[Priority] = Counter()
         self._closed = False
@@ -112,12 +94,14 @@ class LlamaCppEngine:
         return Embeddings(unit_vectors(rows, request.dimensions), usage, self._spec.name)
 
     async def health(self) -> Health:
-        """Ready unless closed or full."""
+        """Ready unless closed or full; with what the model has allocated."""
         if not self._worker.alive:
             return Health(ready=False, detail="The llama.cpp engine is closed.")
         live, waiting = self._worker.load
+        memory = self._loaded.memory_mib
         detail = f"{live} of {self._spec.concurrency} sequences are being written, {waiting} wait."
-        return Health(ready=self._accepted["interactive"] < self._limit, detail=detail)
+        detail += f" Memory: {in_words(memory)}."
+        return Health(self._accepted["interactive"] < self._limit, detail, memory)
 
     async def close(self) -> None:
         """Stop after the current step and free the memory."""
@@ -129,7 +113,7 @@ class LlamaCppEngine:
         """End whatever may still use the memory, then free it."""
         self._worker.stop()
         self._preparation.shutdown()
-        self._memory.close()
+        self._loaded.close()
 
     def _check_open(self) -> None:
         if self._closed:
@@ -214,29 +198,3 @@ class LlamaCppEngine:
                 f"{self._spec.name!r} has tokens 0 to {self._model.vocabulary.size - 1}.",
                 param="logit_bias",
             )
-
-
-def default_threads() -> int:
-    """One core is left to the rest of the appliance.
-
-    Threads wait for each other after every layer, spinning; with as many of them as cores, one busy neighbour
-    holds all of them up.
-    """
-    return max(1, len(os.sched_getaffinity(0)) - 1)
-
-
-def check_promises(spec: LlamaCppModel, model: Model, prompts: PromptBuilder) -> None:
-    """What models.yaml declares, the file must be able to do; raises `WeightsError`."""
-    trained = model.trained_context_tokens
-    problem = None
-    if spec.context_tokens > trained:
-        problem = f"context_tokens is {spec.context_tokens}, but the model was made for {trained}"
-    elif spec.capabilities - OFFERED:
-        beyond = ", ".join(sorted(spec.capabilities - OFFERED))
-        problem = f"this engine does not offer {beyond}; it offers {', '.join(sorted(OFFERED))}"
-    elif (talks := {"chat", "tools"} & spec.capabilities) and not prompts.can_chat:
-        problem = f"{min(talks)!r} is declared, but the file has no chat template"
-    elif "infill" in spec.capabilities and not prompts.can_infill:
-        problem = "'infill' is declared, but the file has no fill-in-the-middle tokens"
-    if problem:
-        raise WeightsError(f"The model {spec.name!r} cannot be served from {model.path}: {problem}.")

@@ -11,6 +11,7 @@ from typing import Any
 
 from inference.errors import WeightsError
 from inference.llamacpp.library import library
+from inference.memory import MIB
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,18 +24,33 @@ class InfillTokens:
 
 
 class Model:
-    """The weights in memory. Raises `WeightsError` if llama.cpp cannot load the file."""
+    """The weights in memory. Raises `WeightsError` if llama.cpp cannot load the file.
 
-    def __init__(self, path: Path, gpu_layers: int) -> None:
+    A `sketch` has everything but the weights, and its contexts have sizes but no memory: it tells what there will be.
+    """
+
+    def __init__(self, path: Path, gpu_layers: int, *, sketch: bool = False) -> None:
         self.api: Any = library().api
         params = self.api.llama_model_default_params()
         params.n_gpu_layers = gpu_layers
+        if sketch:
+            params.no_alloc, params.load_mode = True, self.api.LLAMA_LOAD_MODE_NONE
         self.path = path
+        self.sketch = sketch
         self.on_gpu = gpu_layers > 0
         self.pointer = self.api.llama_model_load_from_file(os.fsencode(path), params)
         if not self.pointer:
             raise WeightsError(f"llama.cpp cannot load {path}: {library().last_complaint}.")
         self.vocabulary = Vocabulary(self.api, self.api.llama_model_get_vocab(self.pointer))
+
+    @property
+    def weights_mib(self) -> float:
+        """Size of all tensors in MiB.
+
+        All of them are read for every token, so they count in full, although the file is mapped and the kernel could
+        drop its pages. For some types of numbers llama.cpp makes copies in another order and then reads only those.
+        """
+        return float(self.api.llama_model_size(self.pointer) / MIB)
 
     @property
     def trained_context_tokens(self) -> int:

@@ -1,12 +1,12 @@
-"""How much of a prompt a step computes: as much as fits into a bounded time.
+"""How many tokens of prompts may hold up the answers that are under way: as many as fit into a bounded time.
 
-Without a bound, one long prompt would hold up every answer, and the beginning of every other one, for as long as a
-whole batch of it takes.
+Without a bound, one long prompt would stop every answer for as long as all of it takes.
 """
 
 from __future__ import annotations
 
-LONGEST_STEP_SECONDS = 0.5
+LONGEST_WAIT_SECONDS = 1.0
+"""Slow machines only: where a whole batch of prompts takes less, that is the bound."""
 FEWEST_TOKENS = 64
 """Smaller pieces would read all weights for little; also the first guess, before anything was measured."""
 NEWEST_SHARE = 0.3
@@ -18,24 +18,15 @@ class Pace:
 
     def __init__(self) -> None:
         self._seconds_per_token = 0.0
-        self._seconds_without_prompts = 0.0
 
     def observe(self, prompt_tokens: int, seconds: float) -> None:
-        """A step that computed so many tokens of prompts, beside one of each answer, took so long."""
-        if prompt_tokens:
-            cost = max(seconds - self._seconds_without_prompts, 0.0) / prompt_tokens
-            self._seconds_per_token = mean(self._seconds_per_token, cost)
-        else:
-            self._seconds_without_prompts = mean(self._seconds_without_prompts, seconds)
+        """A step that computed so many tokens of prompts, and nothing else, took so long."""
+        newest = seconds / prompt_tokens
+        old = self._seconds_per_token or newest
+        self._seconds_per_token = old + NEWEST_SHARE * (newest - old)
 
     def prompt_tokens(self, most: int) -> int:
-        """How many tokens of prompts the next step may compute, at most `most`."""
+        """How many tokens of prompts may be computed before answers go on, at most `most`."""
         if self._seconds_per_token == 0.0:
             return min(FEWEST_TOKENS, most)
-        left = LONGEST_STEP_SECONDS - self._seconds_without_prompts
-        return min(max(int(left / self._seconds_per_token), FEWEST_TOKENS), most)
-
-
-def mean(old: float, new: float) -> float:
-    """The running mean; the first measurement counts whole."""
-    return new if old == 0.0 else old + NEWEST_SHARE * (new - old)
+        return min(max(int(LONGEST_WAIT_SECONDS / self._seconds_per_token), FEWEST_TOKENS), most)

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence as Many
+from typing import Any
 
 import numpy as np
 
-from inference.errors import EngineError, WeightsError
+from inference.errors import EngineError
+from inference.llamacpp.context import Context
 from inference.llamacpp.library import library
 from inference.llamacpp.model import Model
-from inference.llamacpp.scheduler import Step
+from inference.llamacpp.scheduler import GUESS_TOKENS, Step
 from inference.llamacpp.slots import Placement
 
 # On CPUs flash attention takes up to twice the time of plain attention, which however needs memory for
@@ -69,10 +71,13 @@ class Runner:
 
     def __init__(self, model: Model, slots: int, context_tokens: int, batch_tokens: int, threads: int) -> None:
         self._api = model.api
+        self._slots = slots
+        self._most_rows = min(batch_tokens, slots + GUESS_TOKENS)
         params = self._api.llama_context_default_params()
         params.n_ctx = slots * context_tokens
         params.n_seq_max = slots
         params.n_batch = params.n_ubatch = batch_tokens
+        params.n_outputs_max = self._most_rows  # otherwise room for the results of every token of a batch is kept
         params.n_threads = params.n_threads_batch = threads
         params.kv_unified = False
         if model.head_width < NARROW_HEAD and model.head_width % BLOCK == 0 and not model.on_gpu:
@@ -80,13 +85,27 @@ class Runner:
         if not model.on_gpu and context_tokens <= LONG_CONTEXT_TOKENS:
             params.flash_attn_type = self._api.LLAMA_FLASH_ATTN_TYPE_DISABLED
         params.no_perf = True
-        self.context = self._api.llama_init_from_model(model.pointer, params)
-        if not self.context:
-            raise WeightsError(f"llama.cpp cannot make a context for {model.path}: {library().last_complaint}.")
-        self._memory = self._api.llama_get_memory(self.context)
+        self._context = Context(model, params, self._most_rows)
+        self._memory = self._context.memory
         self._batch = Batch(model, batch_tokens)
         recurrent = self._api.llama_model_is_recurrent(model.pointer) or self._api.llama_model_is_hybrid(model.pointer)
         self.can_take_back = not recurrent
+
+        self.memory_mib = {"context": self._context.memory_mib, "compute": self._context.compute_mib}
+
+    @property
+    def context(self) -> Any:
+        """llama.cpp's pointer, for samplers."""
+        return self._context.pointer
+
+    def reserve(self) -> None:
+        """Allocate what the step with the most results needs; before the first step. Raises `WeightsError`."""
+        self._batch.clear()
+        each, rest = divmod(self._most_rows, self._slots)
+        for slot in range(self._slots):
+            count = each + (slot < rest)
+            self._batch.add([0] * count, 0, slot, outputs=count)
+        self._context.reserve(self._batch.struct)
 
     def forward(self, steps: list[Step]) -> list[int]:
         """Compute a step; for each entry the row after which its next token is drawn. Raises `EngineError`.
@@ -100,6 +119,8 @@ class Runner:
             slot, outputs = step.sequence.slot, step.output + len(step.guess)
             assert slot is not None
             rows[slot] = self._batch.add(tokens, step.start, slot, outputs) - len(step.guess)
+        if (results := sum(step.output + len(step.guess) for step in steps)) > self._most_rows:
+            raise EngineError(f"A step wants {results} results; there is room for {self._most_rows}.")
         code = self._api.llama_decode(self.context, self._batch.struct)
         if code != 0:
             raise EngineError(f"llama.cpp could not compute a step (code {code}: {library().last_complaint}).")
@@ -124,8 +145,10 @@ class Runner:
         """Forget what a slot's memory holds after its first `computed` tokens; only if `can_take_back`."""
         self._api.llama_memory_seq_rm(self._memory, slot, computed, -1)
 
+    def use_threads(self, count: int) -> None:
+        """Compute with so many threads from now on."""
+        self._context.use_threads(count)
+
     def close(self) -> None:
         """Free the memory; safe to call twice."""
-        if self.context:
-            self._api.llama_free(self.context)
-            self.context = None
+        self._context.close()

@@ -1,9 +1,9 @@
-"""Decides what the next step computes: which sequences are live, and which of their tokens fit the batch.
+"""Decides what the next step computes: which sequences are live, and whose tokens are next.
 
 Sequences wait in order of arrival for a slot, batch ones behind all interactive ones. If there is no free slot for
-an interactive one, a batch sequence is set aside and goes on later where it was. In a step every sequence that is
-decoding gets its one token first; then prompts follow, interactive ones first and oldest first, in chunks that do not
-keep the others waiting for long (`pace.py`).
+an interactive one, a batch sequence is set aside and goes on later where it was. A step computes prompts or the next
+token of every answer, never both: llama.cpp would compute them one after the other. Prompts go first, so that all
+answers begin soon and are then computed together, but answers that are under way wait only so long (`pace.py`).
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ class Scheduler:
         self._batch_tokens = batch_tokens
         self._slots = Slots(slots)
         self._guess_tokens = min(GUESS_TOKENS, batch_tokens // 2) if guesses else 0
+        self._since_answers = 0  # tokens of prompts for which answers under way have waited
         self.pace = Pace()
         self._waiting: dict[Priority, deque[Sequence]] = {"interactive": deque(), "batch": deque()}
         self.running: list[Sequence] = []
@@ -105,13 +106,17 @@ class Scheduler:
         self._waiting["batch"].appendleft(sequence)
 
     def schedule(self) -> list[Step]:
-        """The next step, one entry per sequence that takes part: every answer's next token, then prompts."""
-        answers = [sequence for sequence in self.running if sequence.pending == 1]
-        prompts = [sequence for sequence in self.running if sequence.pending > 1]
-        prompts.sort(key=lambda sequence: not sequence.urgent)  # stable: otherwise in the order of their arrival
-        reserved = max(len(answers), self._guess_tokens) if answers else 0
-        room = self.pace.prompt_tokens(self._batch_tokens - reserved)
-        return [*(self._next_token(sequence, len(answers)) for sequence in answers), *pieces(prompts, room)]
+        """The next step: prompts, interactive ones first, or after enough of them every answer's next token."""
+        answers = [sequence for sequence in self.running if sequence.answering]
+        prompts = [sequence for sequence in self.running if not sequence.answering]
+        longest = self.pace.prompt_tokens(self._batch_tokens)
+        if prompts and (not answers or self._since_answers < longest):
+            prompts.sort(key=lambda sequence: not sequence.urgent)  # stable: otherwise in the order of their arrival
+            steps = list(pieces(prompts, longest))
+            self._since_answers += sum(step.count for step in steps) if answers else 0
+            return steps
+        self._since_answers = 0
+        return [self._next_token(sequence, len(answers)) for sequence in answers]
 
     def _next_token(self, sequence: Sequence, answers: int) -> Step:
         """The step of an answer; the fewer there are, the more is guessed: the cores would wait for memory anyway."""
@@ -132,7 +137,7 @@ class Scheduler:
 def pieces(prompts: Many[Sequence], room: int) -> Iterator[Step]:
     """The first prompt, or an even piece of it if it has more than `room` tokens; others only to fill a small step.
 
-    The first tokens of all come soonest if prompts are computed one after the other.
+    Answers begin soonest if prompts are computed one after the other.
     """
     filled = 0
     for sequence in prompts:

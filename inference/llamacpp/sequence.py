@@ -98,6 +98,11 @@ class Sequence:
         return len(self.tokens) - len(self.generation.prompt)
 
     @property
+    def answering(self) -> bool:
+        """Whether only the token drawn last is to be computed."""
+        return self.generated > 0 and self.pending == 1
+
+    @property
     def pending(self) -> int:
         """Tokens that are not yet in the context's memory."""
         return len(self.tokens) - self.computed

@@ -110,14 +110,25 @@ class Slots:
 
     def _choose(self, sequence: Sequence, idle: list[Slot], source: Slot | None, held: int) -> Placement:
         """In place where most of what a slot holds goes on; else copied, so that what others may need stays."""
-        oldest = min(idle, key=lambda slot: slot.last_used)
         if source in idle and (2 * held >= len(source.left) or len(idle) == 1):
             return Placement(sequence, source.number, source.number, held)
-        if source is oldest:
-            oldest = min((slot for slot in idle if slot is not source), key=lambda slot: slot.last_used)
+        free = self._expendable([slot for slot in idle if slot is not source])
         if source is None or held < WORTH_COPYING_TOKENS:
-            return Placement(sequence, oldest.number, oldest.number, 0)
-        return Placement(sequence, oldest.number, source.number, held)
+            return Placement(sequence, free.number, free.number, 0)
+        return Placement(sequence, free.number, source.number, held)
+
+    def _expendable(self, idle: list[Slot]) -> Slot:
+        """Of the slots that were not used for longest, the nearest to those in use.
+
+        llama.cpp computes sequences in neighbouring slots together, and others one group after the other.
+        """
+        live = [slot.number for slot in self._slots if slot.sequence is not None]
+
+        def distance(slot: Slot) -> int:
+            return min((abs(slot.number - number) for number in live), default=0)
+
+        oldest = sorted(idle, key=lambda slot: slot.last_used)
+        return min(oldest[: (len(oldest) + 1) // 2], key=lambda slot: (distance(slot), slot.last_used))
 
 
 def common_prefix(one: Tokens, other: Tokens) -> int:

@@ -18,14 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.errors import EngineError, EngineUnavailable
-from inference.llamacpp.embedder import Embedder
-from inference.llamacpp.model import Model
+from inference.llamacpp.loading import Loaded
 from inference.llamacpp.outbox import Outbox
 from inference.llamacpp.runner import Runner
 from inference.llamacpp.sampler import Sampler
 from inference.llamacpp.scheduler import Scheduler, Step
 from inference.llamacpp.sequence import Generation, Sequence
 from inference.llamacpp.slots import Placement
+from inference.llamacpp.threads import Threads
 from inference.protocol import Chunk, Priority
 
 Rows = NDArray[np.float32]
@@ -43,13 +43,14 @@ class EmbedJob:
 
 
 class Worker:
-    """Runs steps while there is work. Either of `runner` and `embedder` may be missing."""
+    """Runs steps while there is work."""
 
-    def __init__(self, model: Model, scheduler: Scheduler, runner: Runner | None, embedder: Embedder | None) -> None:
-        self._model = model
+    def __init__(self, loaded: Loaded, scheduler: Scheduler) -> None:
+        self._model = loaded.model
         self._scheduler = scheduler
-        self._runner = runner
-        self._embedder = embedder
+        self._runner = loaded.runner
+        self._embedder = loaded.embedder
+        self._threads = Threads(loaded.threads)
         self._generations: set[Generation] = set()
         self._jobs: deque[EmbedJob] = deque()
         self._outbox = Outbox()
@@ -57,7 +58,7 @@ class Worker:
         self._stopping = False
         self._closed = False
         self._lock = threading.Lock()
-        self._thread = threading.Thread(target=self._run, name=f"llama.cpp {model.path.name}", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"llama.cpp {self._model.path.name}", daemon=True)
         self._thread.start()
 
     @property
@@ -190,13 +191,21 @@ class Worker:
         except EngineError as error:
             self._fail({step.sequence.generation for step in steps}, error)
             return
-        prompt_tokens = sum(step.count for step in steps if step.count > 1)
-        self._scheduler.pace.observe(prompt_tokens, time.perf_counter() - started)
+        self._learn(steps, time.perf_counter() - started)
         for step, row in zip(steps, rows, strict=True):
             step.sequence.computed += step.count
             if step.output and step.sequence.slot is not None:
                 self._draw(runner, step, row)
         self._hand_over()
+
+    def _learn(self, steps: list[Step], seconds: float) -> None:
+        """What a step's duration tells about the machine."""
+        if prompt_tokens := sum(step.count for step in steps if step.count > 1):
+            self._scheduler.pace.observe(prompt_tokens, seconds)
+        if self._threads.computed(seconds):
+            for context in (self._runner, self._embedder):
+                if context is not None:
+                    context.use_threads(self._threads.count)
 
     def _begin(self, runner: Runner, placement: Placement) -> None:
         sequence = placement.sequence

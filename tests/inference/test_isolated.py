@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import socket
 import sys
@@ -137,6 +138,23 @@ async def test_a_process_that_hangs_is_not_healthy(
         await eventually(is_back)
 
 
+async def test_memory_is_known_without_asking(tiny_gguf: Path, tmp_path: Path) -> None:
+    async with isolated(tiny_gguf, tmp_path) as engine:
+        (host,) = hosts()
+        os.kill(host, signal.SIGSTOP)
+        memory = engine.memory_mib()
+        assert list(memory) == [
+            *("weights", "context", "compute", "embedder_context", "embedder_compute"),
+            "resident",
+        ]
+        resident_kib = re.search(r"VmRSS:\s+([0-9]+) kB", Path(f"/proc/{host}/status").read_text())
+        assert resident_kib is not None
+        assert memory["resident"] == pytest.approx(int(resident_kib[1]) / 1024, rel=0.05)
+        os.kill(host, signal.SIGCONT)
+        assert list((await engine.health()).memory_mib) == list(memory)
+    assert engine.memory_mib() == {}
+
+
 async def test_weights_that_cannot_be_loaded_are_said_at_the_start(tmp_path: Path) -> None:
     broken = tmp_path / "broken.gguf"
     broken.write_bytes(b"GGUF but not really")
@@ -207,7 +225,7 @@ async def test_refusals_keep_their_class(tiny_gguf: Path, tmp_path: Path) -> Non
 
 MESSAGES: list[Message] = [
     Load(spec(), "/weights/tiny.gguf"),
-    Loaded(),
+    Loaded({"weights": 1.5, "context": 0.25}),
     Ask(
         1,
         ChatRequest(
@@ -227,7 +245,7 @@ MESSAGES: list[Message] = [
     Piece(1, Chunk(usage=Usage(1, 2, 3, Decimal("0.01"), True))),
     Done(1),
     Embedded(2, Embeddings(((0.6, 0.8),), Usage(3), "m")),
-    HealthIs(3, Health(True, "fine")),
+    HealthIs(3, Health(True, "fine", {"weights": 1.5})),
     Failed.from_error(4, ContextLengthExceeded("Too long.", param="prompt", retry_after_seconds=1.5)),
 ]
 

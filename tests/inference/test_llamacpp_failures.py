@@ -109,7 +109,7 @@ def test_a_context_the_model_was_not_made_for_is_refused(tiny_gguf: Path) -> Non
 
 
 def test_a_capability_the_engine_does_not_offer_is_refused(tiny_gguf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("inference.llamacpp.engine.OFFERED", frozenset({"chat"}))
+    monkeypatch.setattr("inference.llamacpp.loading.OFFERED", frozenset({"chat"}))
     with pytest.raises(WeightsError, match="does not offer tools"):
         LlamaCppEngine(spec(capabilities=["chat", "tools"]), tiny_gguf)
 
@@ -131,6 +131,6 @@ def test_promises_the_file_cannot_keep_are_refused(tmp_path: Path, capability: s
 def test_a_file_that_is_no_model_is_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "broken.gguf"
     path.write_bytes(b"GGUF but not really")
-    with pytest.raises(WeightsError, match=r"cannot load .*broken\.gguf"):
+    with pytest.raises(WeightsError, match=r"cannot load .*broken\.gguf: .*failed to load model"):
         LlamaCppEngine(spec(), path)
     assert capfd.readouterr() == ("", "")

@@ -135,7 +135,7 @@ async def test_a_batch_answer_is_the_same_however_often_it_is_set_aside(
 
 
 async def test_a_long_prompt_is_set_aside_in_its_middle(tiny_gguf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("inference.llamacpp.engine.BATCH_TOKENS", 16)
+    monkeypatch.setattr("inference.llamacpp.loading.BATCH_TOKENS", 16)
     long = prompt("x = 1\n" * 20, max_tokens=30)
     async with engine_of(tiny_gguf, concurrency=1) as engine:
         undisturbed = (await complete(engine, long)).choices

@@ -34,31 +34,47 @@ async def test_a_long_prompt_is_computed_in_chunks() -> None:
     ]
 
 
-async def test_decoding_goes_before_prompts_and_shares_the_batch() -> None:
+async def test_prompts_go_first_but_answers_wait_only_so_long() -> None:
     scheduler = Scheduler(slots=2, batch_tokens=4)
     scheduler.add(generation(2))
     compute(scheduler)
     scheduler.add(generation(6))
-    assert compute(scheduler) == [(2, 1, True), (0, 3, False)]
-    assert compute(scheduler) == [(3, 1, True), (3, 3, True)]
-    assert compute(scheduler) == [(4, 1, True), (6, 1, True)]
+    assert [compute(scheduler) for _ in range(5)] == [
+        [(0, 3, False)],
+        [(3, 3, True)],
+        [(2, 1, True), (6, 1, True)],
+        [(3, 1, True), (7, 1, True)],
+        [(4, 1, True), (8, 1, True)],
+    ]
 
 
-async def test_a_prompt_beside_an_answer_takes_no_longer_than_a_bounded_time() -> None:
+async def test_a_long_prompt_lets_answers_go_on_after_a_bounded_time() -> None:
     scheduler = Scheduler(slots=2, batch_tokens=512)
     scheduler.add(generation(2))
     compute(scheduler)
     scheduler.add(generation(3000))
-    assert compute(scheduler)[1] == (0, 64, False)  # nothing was measured yet: 47 even pieces
-    scheduler.pace.observe(0, 0.1)
-    scheduler.pace.observe(100, 0.3)  # 2 ms a token
-    assert compute(scheduler)[1] == (64, 196, False)  # 15 even pieces of at most 200
+    assert compute(scheduler) == [(0, 64, False)]  # nothing was measured yet: 47 even pieces
+    assert compute(scheduler) == [(2, 1, True)]
+    scheduler.pace.observe(100, 0.5)  # 5 ms a token
+    assert compute(scheduler) == [(64, 196, False)]  # 15 even pieces of at most 200
+    assert compute(scheduler) == [(260, 196, False)]  # a little less than a second was not enough
+    assert compute(scheduler) == [(3, 1, True)]
     for _ in range(50):
-        scheduler.pace.observe(100, 2.1)  # a slow neighbour: 20 ms a token
-    assert compute(scheduler)[1] == (260, 64, False)
+        scheduler.pace.observe(100, 2.0)  # a slow neighbour: 20 ms a token
+    assert compute(scheduler) == [(456, 64, False)]
     for _ in range(50):
         scheduler.pace.observe(100, 0.1)
-    assert compute(scheduler)[1] == (324, 446, False)  # the whole batch, as far as pieces are even
+    assert compute(scheduler) == [(520, 496, False)]  # the whole batch, as far as pieces are even
+    assert compute(scheduler) == [(4, 1, True)]
+
+
+async def test_the_next_answer_begins_before_the_first_goes_on() -> None:
+    scheduler = Scheduler(slots=2, batch_tokens=512)
+    scheduler.pace.observe(100, 0.2)
+    scheduler.add(generation(2000))
+    scheduler.add(generation(400, first=5000))
+    assert [compute(scheduler)[0][1] for _ in range(6)] == [500, 500, 500, 500, 400, 1]
+    assert [sequence.generated for sequence in scheduler.running] == [2, 2]
 
 
 async def test_prompts_are_computed_one_after_the_other_unless_they_are_short() -> None:
@@ -68,10 +84,11 @@ async def test_prompts_are_computed_one_after_the_other_unless_they_are_short() 
         scheduler.add(generation(length, first=1000 * number))
     assert [compute(scheduler) for _ in range(4)] == [
         [(0, 300, True)],
-        [(300, 1, True), (0, 300, True)],
-        [(301, 1, True), (300, 1, True), (0, 50, True), (0, 70, True)],
-        [(302, 1, True), (301, 1, True), (50, 1, True), (70, 1, True), (0, 20, True)],
+        [(0, 300, True)],
+        [(0, 50, True), (0, 70, True)],
+        [(0, 20, True)],
     ]
+    assert len(compute(scheduler)) == 5
 
 
 async def test_sequences_wait_in_order_for_the_lowest_free_slot() -> None:

@@ -51,6 +51,26 @@ async def test_the_last_token_of_a_prompt_is_always_computed() -> None:
     assert where(placed(slots, sequence(SHARED))) == (0, 0, 99)
 
 
+async def test_sequences_that_are_live_together_are_neighbours() -> None:
+    slots, now = Slots(8), 0
+    for _ in range(5):  # whichever slots were used last
+        wave = [sequence([now := now + 1] * 50) for _ in range(4)]
+        numbers = sorted(placed(slots, each).slot for each in wave)
+        assert numbers == list(range(numbers[0], numbers[0] + 4))
+        for each in wave:
+            slots.release(each)
+
+
+async def test_what_was_used_last_stays_even_beside_live_ones() -> None:
+    slots = Slots(4)
+    turn, other = sequence(SHARED), sequence([7] * 50)
+    placed(slots, turn)
+    placed(slots, other)
+    slots.release(turn)
+    assert where(placed(slots, sequence([8] * 50))) == (2, 2, 0)
+    assert where(placed(slots, sequence([*SHARED, 7, 8]))) == (0, 0, 100)
+
+
 async def test_what_is_being_answered_is_copied() -> None:
     slots = Slots(2)
     placed(slots, sequence([*SHARED, 1]))

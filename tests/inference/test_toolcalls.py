@@ -21,7 +21,7 @@ from tests.inference.tool_models import ADD, CONTEXT, FIRST, SHAPES, TOOLS, ask,
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 REQUIRED, AUTO, ONLY_ADD = ToolChoice("required"), ToolChoice("auto"), ToolChoice("function", "add")
-MANY = Sampling(seed=5, n=12, max_tokens=160)
+MANY = Sampling(seed=5, n=12, max_tokens=240)
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module", params=SHAPES)
@@ -65,9 +65,9 @@ async def test_several_calls_only_if_they_may_be(engine: LlamaCppEngine) -> None
     assert most > 1 or engine.family == "llama3"  # type: ignore[attr-defined]  # see the fixture
 
 
-@pytest.mark.parametrize("bias", [7.0, 14.0])
+@pytest.mark.parametrize("bias", [6.0, 14.0])
 async def test_text_may_go_before_calls_and_nothing_of_them_is_in_it(engine: LlamaCppEngine, bias: float) -> None:
-    sampling = replace(MANY, n=24, logit_bias={FIRST: bias, IM_END: 6.0})
+    sampling = replace(MANY, n=24, logit_bias={FIRST: bias, IM_END: 3.0})
     answers = await choices(engine, sampling=sampling, tool_choice=AUTO)
     called = [answer for answer in answers if answer.tool_calls]
     assert called

@@ -155,7 +155,7 @@ def test_the_schema_names_every_section(doors: Appliance) -> None:
 
 def test_it_is_ready_when_a_model_would_answer(doors: Appliance, tmp_path: Path) -> None:
     assert get(f"{doors.url}/healthz") == (200, {"status": "ok"})
-    assert get(f"{doors.url}/readyz") == (200, {"status": "ready", "missing": {}})
+    assert get(f"{doors.url}/readyz") == (200, {"status": "ready", "missing": {}, "memory": {}})
     begin = SCRIPTED.index("models:")
     away = "models:\n  - {name: away, engine: http, url: 'http://127.0.0.1:9/v1', tier: draft, context_tokens: 4000}\n"
     tenants = SCRIPTED[SCRIPTED.index("tenants:") : SCRIPTED.index("retrieval:")]

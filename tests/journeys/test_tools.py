@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -47,6 +49,18 @@ def with_tools(tmp_path: Path) -> Iterator[Appliance]:
     appliance.keys["ada"] = appliance.key("ada")
     yield appliance.start()
     appliance.stop()
+
+
+def test_an_operator_sees_what_memory_a_model_takes(with_tools: Appliance) -> None:
+    with urllib.request.urlopen(f"{with_tools.url}/metrics") as answer:
+        found = re.findall(
+            r'^bailey_engine_memory_mebibytes{model="tiny",part="(.+)"} (.+)$', answer.read().decode(), re.M
+        )
+    parts = {part: float(mib) for part, mib in found}
+    assert list(parts) == ["weights", "context", "compute", "resident"]
+    assert parts["resident"] > parts["context"] > 0
+    with urllib.request.urlopen(f"{with_tools.url}/readyz") as answer:
+        assert json.load(answer)["memory"]["tiny"].startswith(f"weights {parts['weights']:.1f} MiB, context ")
 
 
 def test_a_function_is_called_and_its_result_is_heard(with_tools: Appliance) -> None:

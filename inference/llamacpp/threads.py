@@ -1,0 +1,129 @@
+"""How many threads compute: as many as there are cores while these are free, fewer when something else needs them.
+
+The threads of a step wait for each other some hundred times. One that has lost its core to another process holds up
+all of them: on two cores, a busy neighbour makes two threads far slower than one alone. The kernel tells how long
+threads were kept waiting for a core, and how long cores had nothing to do.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+LOOK_SECONDS = 0.1
+CROWDED_CORES = 0.15
+"""So many threads waiting, on average, are too many; less is what short work of others causes."""
+FREE_CORES = 0.8
+"""So many idle cores, on average, are one that can be used."""
+LEAST_PATIENCE_SECONDS, MOST_PATIENCE_SECONDS = 1.0, 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """What the kernel counts, in seconds since some moment: `waited` by our threads for a core, `idle` of our cores."""
+
+    waited: Callable[[], float]
+    idle: Callable[[], float]
+    now: Callable[[], float] = time.monotonic
+
+
+class Threads:
+    """Chooses a number between 1 and `most`; call `computed` after each step."""
+
+    def __init__(self, most: int, kernel: Kernel | None = None) -> None:
+        self.count = most
+        self._most = most
+        self._kernel = kernel or Kernel(Waits().seconds, idle_seconds)
+        self._patience = LEAST_PATIENCE_SECONDS
+        self._looked = self._free_since = self._kernel.now()
+        self._changed = -math.inf
+        self._waited, self._idle = self._kernel.waited(), self._kernel.idle()
+        self._computed = 0.0
+
+    def computed(self, seconds: float) -> bool:
+        """A step took so long; whether `count` is another one now."""
+        self._computed += seconds
+        if self._most == 1 or self._computed < LOOK_SECONDS:
+            return False
+        before = self.count
+        self._look()
+        return self.count != before
+
+    def _look(self) -> None:
+        now, waited, idle = self._kernel.now(), self._kernel.waited(), self._kernel.idle()
+        waiting = (waited - self._waited) / self._computed
+        free = (idle - self._idle) / max(now - self._looked, LOOK_SECONDS)
+        self._looked, self._waited, self._idle, self._computed = now, waited, idle, 0.0
+        if free < FREE_CORES:
+            self._free_since = now
+        if waiting > CROWDED_CORES and self.count > 1:
+            self._change(max(1, self.count - math.ceil(waiting)), now)
+        elif self.count < self._most and now - self._free_since >= self._patience:
+            self._change(min(self._most, self.count + max(1, int(free))), now)
+
+    def _change(self, count: int, now: float) -> None:
+        """Whoever had to give a core back soon after it was taken waits longer the next time."""
+        if count < self.count:
+            soon = now - self._changed < 2 * self._patience
+            longer = min(2 * self._patience, MOST_PATIENCE_SECONDS)
+            self._patience = longer if soon else LEAST_PATIENCE_SECONDS
+        self.count, self._changed, self._free_since = count, now, now
+
+
+class Waits:
+    """How long this process's threads have waited for a core, those that have ended included."""
+
+    def __init__(self, tasks: Path = Path("/proc/self/task")) -> None:
+        self._tasks = tasks
+        self._last: dict[str, float] = {}
+        self._total = 0.0
+
+    def seconds(self) -> float:
+        """The sum since the first call; 0 where the kernel does not count."""
+        found = {task: wait for task in _names(self._tasks) if (wait := _waited(self._tasks / task)) is not None}
+        self._total += sum(wait - self._last.get(task, 0.0) for task, wait in found.items())
+        self._last = found
+        return self._total
+
+
+def idle_seconds(stat: Path = Path("/proc/stat")) -> float:
+    """How long the cores that this process may use had nothing to do, taken together."""
+    cores = {f"cpu{number}" for number in os.sched_getaffinity(0)}
+    rows = [line.split() for line in stat.read_text().splitlines()]
+    ticks = sum(int(row[4]) + int(row[5]) for row in rows if row[0] in cores)
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def usable_cores(group: Path = Path("/sys/fs/cgroup")) -> int:
+    """The cores that this process may use: those it may run on, or fewer where a container's quota allows less."""
+    cores = len(os.sched_getaffinity(0))
+    for period, quota in (
+        (("cpu.max", 1), ("cpu.max", 0)),
+        (("cpu/cpu.cfs_period_us", 0), ("cpu/cpu.cfs_quota_us", 0)),
+    ):
+        allowed, each = _number(group, *quota), _number(group, *period)
+        if allowed and each and allowed > 0:
+            return max(1, min(cores, int(allowed / each)))
+    return cores
+
+
+def _names(folder: Path) -> list[str]:
+    return [entry.name for entry in folder.iterdir()]
+
+
+def _waited(task: Path) -> float | None:
+    try:
+        return int((task / "schedstat").read_text().split()[1]) / 1e9
+    except (OSError, IndexError):  # it has ended, or nothing is counted
+        return None
+
+
+def _number(group: Path, name: str, position: int) -> int | None:
+    try:
+        return int((group / name).read_text().split()[position])
+    except (OSError, ValueError, IndexError):  # no such file, or "max"
+        return None
