@@ -1,4 +1,4 @@
-"""How far jobs give way: at most about a fifth of a processor that something else could use whole.
+"""How far jobs give way: at most about a third of a processor that something else could use whole.
 
 A control group with the `cpu` controller holds that for a whole job, whatever it does. Elsewhere nice values
 do: where the kernel groups processes by session (autogroup), those of a process count only inside its
@@ -15,7 +15,7 @@ from pathlib import Path
 
 # Less, and on a busy machine tests would run into their time limits. This much an engine notices: it then computes
 # with a thread less, so that a job soon has what that leaves.
-_PART = 0.25
+_PART = 0.4
 _NICE_STEP = 1.25  # each nice value has that times the weight of the next
 _LEAST_URGENT = 19
 

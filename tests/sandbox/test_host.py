@@ -175,7 +175,7 @@ def test_version_2_weighs_where_it_may(version_2: Path) -> None:
     assert hierarchy is not None
     assert hierarchy.weighs
     hierarchy.create(Limits(), 2)
-    assert 1 <= int(next(version_2.glob("bailey-*/cpu.weight")).read_text()) <= 25  # of 100
+    assert 1 <= int(next(version_2.glob("bailey-*/cpu.weight")).read_text()) <= 40  # of 100
 
 
 def test_version_2_asks_for_the_optional_controller(version_2: Path) -> None:
@@ -203,7 +203,7 @@ def test_version_1_with_controllers_mounted_together(version_1: Path) -> None:
     hierarchy.create(Limits(), 2).join(os.getpid())
     folders = [folder.parent.name for folder in version_1.rglob("bailey-*") if folder.is_dir()]
     assert sorted(folders) == ["cpu,cpuacct", "memory", "pids"]
-    assert 2 <= int(next(version_1.glob("cpu,cpuacct/bailey-*/cpu.shares")).read_text()) <= 256  # of 1024
+    assert 2 <= int(next(version_1.glob("cpu,cpuacct/bailey-*/cpu.shares")).read_text()) <= 410  # of 1024
 
 
 def test_version_1_without_the_optional_controller(version_1: Path) -> None:

@@ -85,7 +85,7 @@ async def engine_share(sandbox: NsjailSandbox, prepare: str) -> float:
 @session_loop
 @pytest.mark.parametrize("way", WAYS)
 async def test_a_job_leaves_the_processor_to_an_engine(sandbox: NsjailSandbox, way: str) -> None:
-    assert await engine_share(sandbox, WAYS[way]) >= 0.8
+    assert await engine_share(sandbox, WAYS[way]) >= 0.75
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -104,7 +104,7 @@ async def unweighed(tmp_path: Path) -> AsyncIterator[NsjailSandbox]:
 @session_loop
 @pytest.mark.parametrize("way", WAYS)
 async def test_without_the_controller_the_job_still_gives_way(unweighed: NsjailSandbox, way: str) -> None:
-    assert await engine_share(unweighed, WAYS[way]) >= 0.8
+    assert await engine_share(unweighed, WAYS[way]) >= 0.75
 
 
 @session_loop
