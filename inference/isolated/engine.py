@@ -43,7 +43,7 @@ from inference.protocol import ChatRequest, Chunk, Embeddings, EmbedRequest, Hea
 
 RETRY_AFTER_SECONDS = 1.0
 HEALTH_SECONDS = 5.0
-SPINS = 1000
+SPINS = 100000
 """How often a thread of GNU's OpenMP looks whether the others are ready before it sleeps: a few microseconds.
 
 Without a bound it looks on for milliseconds, on a core that another process, or a thread it waits for, could use.

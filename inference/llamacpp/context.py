@@ -36,6 +36,7 @@ class Context:
             self.pointer = self._api.llama_init_from_model(model.pointer, params)
         if not self.pointer:
             raise WeightsError(f"llama.cpp cannot make a context for {model.path}: {library().last_complaint}.")
+        self._threads = int(params.n_threads)
         self.memory = self._api.llama_get_memory(self.pointer)
         row = model.vocabulary.size + (model.width if params.embeddings else 0)
         self.memory_mib = _total(_MEMORY, lines)
@@ -62,7 +63,9 @@ class Context:
 
     def use_threads(self, count: int) -> None:
         """Compute with so many threads from the next step on."""
-        self._api.llama_set_n_threads(self.pointer, count, count)
+        if count != self._threads:
+            self._threads = count
+            self._api.llama_set_n_threads(self.pointer, count, count)
 
     def close(self) -> None:
         """Free the memory; safe to call twice."""

@@ -2,7 +2,8 @@
 
 The threads of a step wait for each other some hundred times. One that has lost its core to another process holds up
 all of them: on two cores, a busy neighbour makes two threads far slower than one alone. The kernel tells how long
-threads were kept waiting for a core, and how long cores had nothing to do.
+threads were kept waiting for a core, and how long cores had nothing to do. And where a step is short, waiting for each
+other takes longer than what is shared out: that is found out by trying.
 """
 
 from __future__ import annotations
@@ -10,15 +11,21 @@ from __future__ import annotations
 import math
 import os
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 LOOK_SECONDS = 0.1
 CROWDED_CORES = 0.15
 """So many threads waiting, on average, are too many; less is what short work of others causes."""
 FREE_CORES = 0.8
 """So many idle cores, on average, are one that can be used."""
+NEWEST_SHARE = 0.3
+"""Weight of the newest step in the running mean."""
+LEAST_STEPS, MOST_STEPS, TRIAL_SHARE = 16, 1024, 0.25
+"""Trials of what was slower come after so many steps: the slower it was, the more."""
 LEAST_PATIENCE_SECONDS, MOST_PATIENCE_SECONDS = 1.0, 30.0
 
 
@@ -32,7 +39,61 @@ class Kernel:
 
 
 class Threads:
-    """Chooses a number between 1 and `most`; call `computed` after each step."""
+    """Chooses the number for each step: one, or as many as there is room for."""
+
+    def __init__(self, most: int, kernel: Kernel | None = None) -> None:
+        self._room = Room(most, kernel)
+        self._trials: dict[int, Trial] = defaultdict(Trial)
+
+    def choose(self, tokens: int) -> int:
+        """For a step of so many tokens."""
+        if self._room.count == 1:
+            return 1
+        return self._room.count if self._trials[tokens.bit_length()].choose() == "many" else 1
+
+    def computed(self, tokens: int, threads: int, seconds: float) -> None:
+        """A step of so many tokens took so long."""
+        if self._room.count > 1:
+            self._trials[tokens.bit_length()].learn("many" if threads > 1 else "one", seconds / tokens)
+        if self._room.computed(seconds):
+            self._trials.clear()
+
+
+Side = Literal["one", "many"]
+
+
+class Trial:
+    """Which is faster for steps of about one size: one thread or many. The slower is tried again now and then."""
+
+    def __init__(self) -> None:
+        self._costs: dict[Side, float] = {}
+        self._until_next = 0
+
+    def choose(self) -> Side:
+        """The faster; the other if it is unknown, or its turn."""
+        for side in ("many", "one"):
+            if side not in self._costs:
+                return side
+        faster = self._faster()
+        self._until_next -= 1
+        if self._until_next >= 0:
+            return faster
+        slower: Side = "one" if faster == "many" else "many"
+        lost = self._costs[slower] / self._costs[faster] - 1
+        self._until_next = int(min(MOST_STEPS, LEAST_STEPS * (1 + lost / TRIAL_SHARE)))
+        return slower
+
+    def learn(self, side: Side, cost: float) -> None:
+        """A step on that side cost so many seconds per token."""
+        old = self._costs.get(side, cost)
+        self._costs[side] = old + NEWEST_SHARE * (cost - old)
+
+    def _faster(self) -> Side:
+        return "many" if self._costs["many"] <= self._costs["one"] else "one"
+
+
+class Room:
+    """How many threads, from 1 to `most`, find a core; call `computed` after each step."""
 
     def __init__(self, most: int, kernel: Kernel | None = None) -> None:
         self.count = most

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.errors import EngineError, EngineUnavailable
+from inference.llamacpp.embedder import Embedder
 from inference.llamacpp.loading import Loaded
 from inference.llamacpp.outbox import Outbox
 from inference.llamacpp.runner import Runner
@@ -50,7 +51,7 @@ class Worker:
         self._scheduler = scheduler
         self._runner = loaded.runner
         self._embedder = loaded.embedder
-        self._threads = Threads(loaded.threads)
+        self._threads, self._embedding_threads = Threads(loaded.threads), Threads(loaded.threads)
         self._generations: set[Generation] = set()
         self._jobs: deque[EmbedJob] = deque()
         self._outbox = Outbox()
@@ -166,7 +167,7 @@ class Worker:
             return
         job = next((job for job in self._jobs if job.priority == "interactive"), self._jobs[0])
         try:
-            job.rows.append(self._embedder.embed(job.groups.popleft()))
+            job.rows.append(self._embed_group(self._embedder, job.groups.popleft()))
         except EngineError as error:
             self._jobs.remove(job)
             job.result.set_exception(error)
@@ -174,6 +175,15 @@ class Worker:
         if not job.groups:
             self._jobs.remove(job)
             job.result.set_result(np.concatenate(job.rows))
+
+    def _embed_group(self, embedder: Embedder, texts: list[list[int]]) -> Rows:
+        tokens = sum(map(len, texts))
+        threads = self._embedding_threads.choose(tokens)
+        embedder.use_threads(threads)
+        started = time.perf_counter()
+        rows = embedder.embed(texts)
+        self._embedding_threads.computed(tokens, threads, time.perf_counter() - started)
+        return rows
 
     def _step(self) -> None:
         """Admit, compute, draw, hand over."""
@@ -185,27 +195,29 @@ class Worker:
         steps = self._scheduler.schedule()
         if not steps:
             return
-        started = time.perf_counter()
         try:
-            rows = runner.forward(steps)
+            rows = self._forward(runner, steps)
         except EngineError as error:
             self._fail({step.sequence.generation for step in steps}, error)
             return
-        self._learn(steps, time.perf_counter() - started)
         for step, row in zip(steps, rows, strict=True):
             step.sequence.computed += step.count
             if step.output and step.sequence.slot is not None:
                 self._draw(runner, step, row)
         self._hand_over()
 
-    def _learn(self, steps: list[Step], seconds: float) -> None:
-        """What a step's duration tells about the machine."""
+    def _forward(self, runner: Runner, steps: list[Step]) -> list[int]:
+        """Compute, and learn from how long it took. Raises `EngineError`."""
+        tokens = sum(step.count + len(step.guess) for step in steps)
+        threads = self._threads.choose(tokens)
+        runner.use_threads(threads)
+        started = time.perf_counter()
+        rows = runner.forward(steps)
+        seconds = time.perf_counter() - started
+        self._threads.computed(tokens, threads, seconds)
         if prompt_tokens := sum(step.count for step in steps if step.count > 1):
             self._scheduler.pace.observe(prompt_tokens, seconds)
-        if self._threads.computed(seconds):
-            for context in (self._runner, self._embedder):
-                if context is not None:
-                    context.use_threads(self._threads.count)
+        return rows
 
     def _begin(self, runner: Runner, placement: Placement) -> None:
         sequence = placement.sequence

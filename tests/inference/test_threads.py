@@ -11,9 +11,13 @@ import pytest
 
 from inference.llamacpp.threads import (
     LEAST_PATIENCE_SECONDS,
+    LEAST_STEPS,
     MOST_PATIENCE_SECONDS,
+    MOST_STEPS,
     Kernel,
+    Room,
     Threads,
+    Trial,
     Waits,
     idle_seconds,
     usable_cores,
@@ -30,7 +34,7 @@ class Machine:
     idle: float = 0.0
     now: float = 1000.0
 
-    def run(self, threads: Threads, seconds: float, *, waiting: float = 0.0, idle: float = 0.0) -> list[int]:
+    def run(self, threads: Room, seconds: float, *, waiting: float = 0.0, idle: float = 0.0) -> list[int]:
         """The numbers of threads while time passes."""
         counts = []
         for _ in range(round(seconds / STEP_SECONDS)):
@@ -48,27 +52,27 @@ def machine() -> Machine:
     return Machine()
 
 
-def threads_on(machine: Machine, most: int) -> Threads:
-    return Threads(most, Kernel(lambda: machine.waited, lambda: machine.idle, lambda: machine.now))
+def room_on(machine: Machine, most: int) -> Room:
+    return Room(most, Kernel(lambda: machine.waited, lambda: machine.idle, lambda: machine.now))
 
 
 def test_all_cores_are_used_while_they_are_free(machine: Machine) -> None:
-    assert set(machine.run(threads_on(machine, 4), 10.0, waiting=0.1)) == {4}
+    assert set(machine.run(room_on(machine, 4), 10.0, waiting=0.1)) == {4}
 
 
 def test_a_neighbour_gets_a_core_at_once(machine: Machine) -> None:
-    threads = threads_on(machine, 2)
+    threads = room_on(machine, 2)
     assert machine.run(threads, 0.1, waiting=0.5) == [1]
     assert set(machine.run(threads, 60.0, idle=0.0)) == {1}
 
 
 def test_several_neighbours_get_as_many(machine: Machine) -> None:
-    assert machine.run(threads_on(machine, 8), 0.2, waiting=2.5) == [5, 2]
-    assert machine.run(threads_on(machine, 8), 0.1, waiting=20.0) == [1]
+    assert machine.run(room_on(machine, 8), 0.2, waiting=2.5) == [5, 2]
+    assert machine.run(room_on(machine, 8), 0.1, waiting=20.0) == [1]
 
 
 def test_the_core_is_taken_back_when_it_has_been_free_for_a_while(machine: Machine) -> None:
-    threads = threads_on(machine, 2)
+    threads = room_on(machine, 2)
     machine.run(threads, 0.1, waiting=0.5)
     assert set(machine.run(threads, 0.5 * LEAST_PATIENCE_SECONDS, idle=1.0)) == {1}
     machine.run(threads, 0.1, idle=0.0)  # the neighbour was only waiting for something
@@ -77,13 +81,13 @@ def test_the_core_is_taken_back_when_it_has_been_free_for_a_while(machine: Machi
 
 
 def test_all_free_cores_are_taken_back_together(machine: Machine) -> None:
-    threads = threads_on(machine, 16)
+    threads = room_on(machine, 16)
     machine.run(threads, 0.1, waiting=20.0)
     assert machine.run(threads, LEAST_PATIENCE_SECONDS + 0.2, idle=15.1)[-1] == 16
 
 
 def test_a_neighbour_who_comes_and_goes_makes_it_wait_longer(machine: Machine) -> None:
-    threads = threads_on(machine, 2)
+    threads = room_on(machine, 2)
     waits = []
     for _ in range(8):
         machine.run(threads, 0.1, waiting=0.5)
@@ -100,14 +104,66 @@ def test_a_neighbour_who_comes_and_goes_makes_it_wait_longer(machine: Machine) -
 
 
 def test_one_core_stays_one(machine: Machine) -> None:
-    assert set(machine.run(threads_on(machine, 1), 1.0, waiting=1.0)) == {1}
+    assert set(machine.run(room_on(machine, 1), 1.0, waiting=1.0)) == {1}
 
 
 def test_short_steps_are_looked_at_together(machine: Machine) -> None:
-    threads = threads_on(machine, 2)
+    threads = room_on(machine, 2)
     machine.waited += 5.0
     assert not any(threads.computed(0.01) for _ in range(9))
     assert threads.computed(0.02)
+
+
+def sides(trial: Trial, costs: dict[str, float], steps: int) -> list[str]:
+    """What is chosen, each at its cost."""
+    chosen = []
+    for _ in range(steps):
+        side = trial.choose()
+        trial.learn(side, costs[side])
+        chosen.append(side)
+    return chosen
+
+
+@pytest.mark.parametrize(("fast", "slow"), [("one", "many"), ("many", "one")])
+def test_the_faster_side_is_found_and_the_other_tried_again_now_and_then(fast: str, slow: str) -> None:
+    trial, costs = Trial(), {fast: 1.0, slow: 2.0}
+    assert set(sides(trial, costs, 2)) == {fast, slow}
+    later = sides(trial, costs, 10 * LEAST_STEPS)
+    assert later[0] == slow  # once more, for the first step of a kind is often slow
+    assert 1 <= later[1:].count(slow) <= 3
+
+
+def test_what_is_far_slower_is_hardly_ever_tried() -> None:
+    trial, costs = Trial(), {"one": 1.0, "many": 1000.0}
+    sides(trial, costs, 3)
+    assert sides(trial, costs, MOST_STEPS).count("many") == 0
+    assert sides(trial, costs, 1) == ["many"]
+
+
+def test_a_side_that_has_become_faster_is_noticed() -> None:
+    trial = Trial()
+    sides(trial, {"one": 1.0, "many": 1.2}, 3)
+    assert sides(trial, {"one": 1.0, "many": 0.1}, 20 * LEAST_STEPS)[-1] == "many"
+
+
+def test_steps_of_another_size_are_another_matter(machine: Machine) -> None:
+    threads = Threads(4, Kernel(lambda: machine.waited, lambda: machine.idle, lambda: machine.now))
+    used: dict[int, set[int]] = {1: set(), 16: set(), 512: set()}
+    for turn in range(LEAST_STEPS):
+        for tokens, found in used.items():
+            count = threads.choose(tokens)
+            if turn > 3:
+                found.add(count)
+            threads.computed(tokens, count, 0.001 * tokens / count if tokens > 4 else 0.001 * count)
+    assert used == {1: {1}, 16: {4}, 512: {4}}
+
+
+def test_without_room_there_is_one_thread(machine: Machine) -> None:
+    threads = Threads(2, Kernel(lambda: machine.waited, lambda: machine.idle, lambda: machine.now))
+    assert threads.choose(512) == 2
+    machine.waited += 5.0
+    threads.computed(512, 2, 1.0)
+    assert {threads.choose(512) for _ in range(100)} == {1}
 
 
 def test_the_kernel_counts_threads_that_wait_for_a_core() -> None:
