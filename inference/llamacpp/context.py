@@ -32,11 +32,14 @@ class Context:
     def __init__(self, model: Model, params: Any, rows: int) -> None:
         self._api = model.api
         self._sketch = model.sketch
+        # OpenMP keeps the threads of everyone who has computed with several. With more than there are cores, all of
+        # them sleep at once where they would wait for each other for a moment: so nobody but the worker may begin.
+        params.n_threads = params.n_threads_batch = 1
         with library().heard() as lines:
             self.pointer = self._api.llama_init_from_model(model.pointer, params)
         if not self.pointer:
             raise WeightsError(f"llama.cpp cannot make a context for {model.path}: {library().last_complaint}.")
-        self._threads = int(params.n_threads)
+        self._threads = params.n_threads
         self.memory = self._api.llama_get_memory(self.pointer)
         row = model.vocabulary.size + (model.width if params.embeddings else 0)
         self.memory_mib = _total(_MEMORY, lines)

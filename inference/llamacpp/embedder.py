@@ -23,7 +23,7 @@ LONGEST_TEXT_TOKENS = 2048  # a pooled text must be computed in one piece, and m
 class Embedder:
     """Texts of up to `text_tokens` tokens each. Only one thread may use it at a time."""
 
-    def __init__(self, model: Model, context_tokens: int, threads: int) -> None:
+    def __init__(self, model: Model, context_tokens: int) -> None:
         self._api = model.api
         self._width = model.width
         self.text_tokens = min(context_tokens, LONGEST_TEXT_TOKENS)
@@ -32,7 +32,6 @@ class Embedder:
         params.n_ctx = params.n_batch = params.n_ubatch = self.text_tokens
         params.n_seq_max = BATCH_TEXTS
         params.kv_unified = True
-        params.n_threads = params.n_threads_batch = threads
         params.no_perf = True
         if model.metadata(f"{model.metadata('general.architecture')}.pooling_type") is None:
             params.pooling_type = self._api.LLAMA_POOLING_TYPE_MEAN

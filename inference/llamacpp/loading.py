@@ -45,12 +45,12 @@ class Loaded:
             self.prompts = PromptBuilder(self.model)
             check_promises(spec, self.model, self.prompts)
             if GENERATES & spec.capabilities:
-                self.runner = Runner(self.model, spec.concurrency, spec.context_tokens, self.batch_tokens, self.threads)
+                self.runner = Runner(self.model, spec.concurrency, spec.context_tokens, self.batch_tokens)
                 stack.callback(self.runner.close)
                 self.runner.reserve()
                 self.memory_mib |= self.runner.memory_mib
             if "embeddings" in spec.capabilities:
-                self.embedder = Embedder(self.model, spec.context_tokens, self.threads)
+                self.embedder = Embedder(self.model, spec.context_tokens)
                 stack.callback(self.embedder.close)
                 self.embedder.reserve()
                 self.memory_mib |= self.embedder.memory_mib

@@ -69,7 +69,7 @@ class Batch:
 class Runner:
     """`slots` sequences of up to `context_tokens` each. Raises `WeightsError` if there is not enough memory."""
 
-    def __init__(self, model: Model, slots: int, context_tokens: int, batch_tokens: int, threads: int) -> None:
+    def __init__(self, model: Model, slots: int, context_tokens: int, batch_tokens: int) -> None:
         self._api = model.api
         self._slots = slots
         self._most_rows = min(batch_tokens, slots + GUESS_TOKENS)
@@ -78,7 +78,6 @@ class Runner:
         params.n_seq_max = slots
         params.n_batch = params.n_ubatch = batch_tokens
         params.n_outputs_max = self._most_rows  # otherwise room for the results of every token of a batch is kept
-        params.n_threads = params.n_threads_batch = threads
         params.kv_unified = False
         if model.head_width < NARROW_HEAD and model.head_width % BLOCK == 0 and not model.on_gpu:
             params.type_k = self._api.GGML_TYPE_Q8_0

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import os
+import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable
@@ -24,7 +25,8 @@ FREE_CORES = 0.8
 """So many idle cores, on average, are one that can be used."""
 NEWEST_SHARE = 0.3
 """Weight of the newest step in the running mean."""
-LEAST_STEPS, MOST_STEPS, TRIAL_SHARE = 16, 1024, 0.25
+TRIAL_STEPS = 3
+LEAST_STEPS, MOST_STEPS, TRIAL_SHARE = 64, 2048, 0.25
 """Trials of what was slower come after so many steps: the slower it was, the more."""
 LEAST_PATIENCE_SECONDS, MOST_PATIENCE_SECONDS = 1.0, 30.0
 
@@ -60,6 +62,7 @@ class Threads:
 
 
 Side = Literal["one", "many"]
+SIDES: tuple[Side, Side] = ("many", "one")
 
 
 class Trial:
@@ -67,29 +70,33 @@ class Trial:
 
     def __init__(self) -> None:
         self._costs: dict[Side, float] = {}
-        self._until_next = 0
+        self._tried: Side | None = None
+        self._found: list[float] = []
+        self._until_next = LEAST_STEPS
 
     def choose(self) -> Side:
-        """The faster; the other if it is unknown, or its turn."""
-        for side in ("many", "one"):
-            if side not in self._costs:
-                return side
-        faster = self._faster()
+        """The faster; or the other if it is unknown, or its turn."""
+        if self._tried is None:
+            self._tried = next((side for side in SIDES if side not in self._costs), None)
+        if self._tried is not None:
+            return self._tried
+        faster, slower = sorted(SIDES, key=lambda side: self._costs[side])
         self._until_next -= 1
-        if self._until_next >= 0:
-            return faster
-        slower: Side = "one" if faster == "many" else "many"
-        lost = self._costs[slower] / self._costs[faster] - 1
-        self._until_next = int(min(MOST_STEPS, LEAST_STEPS * (1 + lost / TRIAL_SHARE)))
-        return slower
+        if self._until_next < 0:
+            lost = self._costs[slower] / self._costs[faster] - 1
+            self._until_next = int(min(MOST_STEPS, LEAST_STEPS * (1 + lost / TRIAL_SHARE)))
+            self._tried = slower
+        return self._tried or faster
 
     def learn(self, side: Side, cost: float) -> None:
-        """A step on that side cost so many seconds per token."""
-        old = self._costs.get(side, cost)
-        self._costs[side] = old + NEWEST_SHARE * (cost - old)
-
-    def _faster(self) -> Side:
-        return "many" if self._costs["many"] <= self._costs["one"] else "one"
+        """A step on that side cost so many seconds per token. Of a trial's steps the middle one counts."""
+        if side != self._tried:
+            self._costs[side] += NEWEST_SHARE * (cost - self._costs[side])
+            return
+        self._found.append(cost)
+        if len(self._found) == TRIAL_STEPS:
+            self._costs[side] = sorted(self._found)[TRIAL_STEPS // 2]
+            self._tried, self._found = None, []
 
 
 class Room:
@@ -135,17 +142,25 @@ class Room:
         self.count, self._changed, self._free_since = count, now, now
 
 
-class Waits:
-    """How long this process's threads have waited for a core, those that have ended included."""
+def other_python_threads() -> set[str]:
+    """The ids of the threads that compute nothing: of Python's only the calling one does."""
+    ids = {str(thread.native_id) for thread in threading.enumerate()}
+    return ids - {str(threading.get_native_id())}
 
-    def __init__(self, tasks: Path = Path("/proc/self/task")) -> None:
-        self._tasks = tasks
+
+class Waits:
+    """How long this process's threads, without some others, have waited for a core; ended ones are not forgotten."""
+
+    def __init__(self, others: Callable[[], set[str]] = other_python_threads) -> None:
+        self._tasks = Path("/proc/self/task")
+        self._others = others
         self._last: dict[str, float] = {}
         self._total = 0.0
 
     def seconds(self) -> float:
         """The sum since the first call; 0 where the kernel does not count."""
-        found = {task: wait for task in _names(self._tasks) if (wait := _waited(self._tasks / task)) is not None}
+        tasks = {entry.name for entry in self._tasks.iterdir()} - self._others()
+        found = {task: wait for task in tasks if (wait := _waited(self._tasks / task)) is not None}
         self._total += sum(wait - self._last.get(task, 0.0) for task, wait in found.items())
         self._last = found
         return self._total
@@ -170,10 +185,6 @@ def usable_cores(group: Path = Path("/sys/fs/cgroup")) -> int:
         if allowed and each and allowed > 0:
             return max(1, min(cores, int(allowed / each)))
     return cores
-
-
-def _names(folder: Path) -> list[str]:
-    return [entry.name for entry in folder.iterdir()]
 
 
 def _waited(task: Path) -> float | None:
