@@ -43,10 +43,11 @@ from inference.protocol import ChatRequest, Chunk, Embeddings, EmbedRequest, Hea
 
 RETRY_AFTER_SECONDS = 1.0
 HEALTH_SECONDS = 5.0
-SPINS = 100000
-"""How often a thread of GNU's OpenMP looks whether the others are ready before it sleeps: a few microseconds.
+SPINS = 100_000
+"""How often a thread of GNU's OpenMP looks whether the others are ready before it sleeps: some tenths of a millisecond.
 
-Without a bound it looks on for milliseconds, on a core that another process, or a thread it waits for, could use.
+Three times as often, which is the default, one that has lost its core holds up a step far longer; much less often,
+threads go to sleep where they only have to wait for a moment, and waking takes longer than that.
 """
 
 

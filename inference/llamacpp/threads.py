@@ -19,12 +19,14 @@ from pathlib import Path
 from typing import Literal
 
 LOOK_SECONDS = 0.1
-CROWDED_CORES = 0.15
+CROWDED_CORES = 0.25
 """So many threads waiting, on average, are too many; less is what short work of others causes."""
 FREE_CORES = 0.8
 """So many idle cores, on average, are one that can be used."""
 NEWEST_SHARE = 0.3
 """Weight of the newest step in the running mean."""
+LONG_STEP_SECONDS = 0.03
+"""From here on, waiting for each other some hundred times hardly counts."""
 TRIAL_STEPS = 3
 LEAST_STEPS, MOST_STEPS, TRIAL_SHARE = 64, 2048, 0.25
 """Trials of what was slower come after so many steps: the slower it was, the more."""
@@ -56,7 +58,8 @@ class Threads:
     def computed(self, tokens: int, threads: int, seconds: float) -> None:
         """A step of so many tokens took so long."""
         if self._room.count > 1:
-            self._trials[tokens.bit_length()].learn("many" if threads > 1 else "one", seconds / tokens)
+            side: Side = "many" if threads > 1 else "one"
+            self._trials[tokens.bit_length()].learn(side, seconds / tokens, seconds)
         if self._room.computed(seconds):
             self._trials.clear()
 
@@ -73,9 +76,12 @@ class Trial:
         self._tried: Side | None = None
         self._found: list[float] = []
         self._until_next = LEAST_STEPS
+        self._shared_seconds = 0.0
 
     def choose(self) -> Side:
-        """The faster; or the other if it is unknown, or its turn."""
+        """The faster; or the other if it is unknown, or its turn. Long steps are shared out without trials."""
+        if self._shared_seconds >= LONG_STEP_SECONDS:
+            return "many"
         if self._tried is None:
             self._tried = next((side for side in SIDES if side not in self._costs), None)
         if self._tried is not None:
@@ -88,8 +94,10 @@ class Trial:
             self._tried = slower
         return self._tried or faster
 
-    def learn(self, side: Side, cost: float) -> None:
-        """A step on that side cost so many seconds per token. Of a trial's steps the middle one counts."""
+    def learn(self, side: Side, cost: float, seconds: float = 0.0) -> None:
+        """A step on that side took so long, and cost so much per token. Of a trial the middle step counts."""
+        if side == "many":
+            self._shared_seconds = seconds
         if side != self._tried:
             self._costs[side] += NEWEST_SHARE * (cost - self._costs[side])
             return

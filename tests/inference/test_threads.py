@@ -12,6 +12,7 @@ import pytest
 from inference.llamacpp.threads import (
     LEAST_PATIENCE_SECONDS,
     LEAST_STEPS,
+    LONG_STEP_SECONDS,
     MOST_PATIENCE_SECONDS,
     MOST_STEPS,
     TRIAL_STEPS,
@@ -147,6 +148,15 @@ def test_what_is_far_slower_is_hardly_ever_tried() -> None:
     sides(trial, costs, 2 * TRIAL_STEPS + LEAST_STEPS + TRIAL_STEPS)
     assert sides(trial, costs, MOST_STEPS).count("many") == 0
     assert sides(trial, costs, TRIAL_STEPS) == ["many"] * TRIAL_STEPS
+
+
+def test_long_steps_are_shared_out_without_trials() -> None:
+    trial = Trial()
+    for _ in range(2 * LEAST_STEPS):
+        assert trial.choose() == "many"
+        trial.learn("many", 1.0, LONG_STEP_SECONDS)
+    trial.learn("many", 1.0, LONG_STEP_SECONDS / 2)
+    assert trial.choose() == "one"  # nothing is known of it
 
 
 def test_a_side_that_has_become_faster_is_noticed() -> None:
