@@ -68,8 +68,9 @@ def _pauses(answers: Sequence[Answer]) -> list[float]:
 
 @contextmanager
 def burning() -> Iterator[None]:
-    """A process that uses all of a core, as a stranger would start it: in a session of its own."""
-    burner = subprocess.Popen([sys.executable, "-c", "while True: pass"], start_new_session=True)
+    """A process that uses all of a core, as a stranger would start it: in a session of its own; it ends with us."""
+    program = "import os\nparent = os.getppid()\nwhile os.getppid() == parent: pass"
+    burner = subprocess.Popen([sys.executable, "-c", program], start_new_session=True)
     try:
         yield
     finally:
