@@ -166,7 +166,7 @@ class Waits:
         self._total = 0.0
 
     def seconds(self) -> float:
-        """The sum since the first call; 0 where the kernel does not count."""
+        """The sum since the threads began; 0 where the kernel does not count."""
         tasks = {entry.name for entry in self._tasks.iterdir()} - self._others()
         found = {task: wait for task in tasks if (wait := _waited(self._tasks / task)) is not None}
         self._total += sum(wait - self._last.get(task, 0.0) for task, wait in found.items())
