@@ -1,16 +1,16 @@
 """How many threads compute: as many as there are cores while these are free, fewer when something else needs them.
 
 The threads of a step wait for each other some hundred times. One that has lost its core to another process holds up
-all of them: on two cores, a busy neighbour makes two threads far slower than one alone. The kernel tells how long
-threads were kept waiting for a core, and how long cores had nothing to do. And where a step is short, waiting for each
-other takes longer than what is shared out: that is found out by trying.
+all of them: on two cores, a busy neighbour makes two threads far slower than one alone. The kernel tells how much of
+the cores is left to us. Where that does not decide it (a gateway that needs a third of a core costs less than half of
+the threads would; and where a step is short, waiting for each other takes longer than what is shared out), it is
+found out by trying.
 """
 
 from __future__ import annotations
 
 import math
 import os
-import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable
@@ -19,27 +19,20 @@ from pathlib import Path
 from typing import Literal
 
 LOOK_SECONDS = 0.1
-CROWDED_CORES = 0.25
-"""So many threads waiting, on average, are too many; less is what short work of others causes."""
-FREE_CORES = 0.8
-"""So many idle cores, on average, are one that can be used."""
+LEAST_OF_A_CORE = 0.15
+"""Who gets less of a core cannot use it."""
+ENOUGH_OF_A_CORE = 0.3
+"""So much of a core, for a while, is worth a try."""
+CONTESTED_CORES = 0.25
+"""So much taken by others can make many threads slower than one."""
 NEWEST_SHARE = 0.3
 """Weight of the newest step in the running mean."""
 LONG_STEP_SECONDS = 0.03
 """From here on, waiting for each other some hundred times hardly counts."""
 TRIAL_STEPS = 3
-LEAST_STEPS, MOST_STEPS, TRIAL_SHARE = 64, 2048, 0.25
+LEAST_STEPS, MOST_STEPS, TRIAL_SHARE = 64, 512, 0.25
 """Trials of what was slower come after so many steps: the slower it was, the more."""
 LEAST_PATIENCE_SECONDS, MOST_PATIENCE_SECONDS = 1.0, 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class Kernel:
-    """What the kernel counts, in seconds since some moment: `waited` by our threads for a core, `idle` of our cores."""
-
-    waited: Callable[[], float]
-    idle: Callable[[], float]
-    now: Callable[[], float] = time.monotonic
 
 
 class Threads:
@@ -53,7 +46,8 @@ class Threads:
         """For a step of so many tokens."""
         if self._room.count == 1:
             return 1
-        return self._room.count if self._trials[tokens.bit_length()].choose() == "many" else 1
+        side = self._trials[tokens.bit_length()].choose(contested=self._room.contested)
+        return self._room.count if side == "many" else 1
 
     def computed(self, tokens: int, threads: int, seconds: float) -> None:
         """A step of so many tokens took so long."""
@@ -78,9 +72,9 @@ class Trial:
         self._until_next = LEAST_STEPS
         self._shared_seconds = 0.0
 
-    def choose(self) -> Side:
-        """The faster; or the other if it is unknown, or its turn. Long steps are shared out without trials."""
-        if self._shared_seconds >= LONG_STEP_SECONDS:
+    def choose(self, *, contested: bool) -> Side:
+        """The faster; or the other if it is unknown, or its turn. Where it is sure, long steps are shared out."""
+        if self._shared_seconds >= LONG_STEP_SECONDS and not contested:
             return "many"
         if self._tried is None:
             self._tried = next((side for side in SIDES if side not in self._costs), None)
@@ -98,80 +92,79 @@ class Trial:
         """A step on that side took so long, and cost so much per token. Of a trial the middle step counts."""
         if side == "many":
             self._shared_seconds = seconds
-        if side != self._tried:
+        if side == self._tried or side not in self._costs:
+            self._found.append(cost)
+            if len(self._found) == TRIAL_STEPS:
+                self._costs[side] = sorted(self._found)[TRIAL_STEPS // 2]
+                self._tried, self._found = None, []
+        else:
             self._costs[side] += NEWEST_SHARE * (cost - self._costs[side])
-            return
-        self._found.append(cost)
-        if len(self._found) == TRIAL_STEPS:
-            self._costs[side] = sorted(self._found)[TRIAL_STEPS // 2]
-            self._tried, self._found = None, []
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """What the kernel counts, in seconds since some moment: processor time `used` by us, `idle` time of our cores."""
+
+    used: Callable[[], float]
+    idle: Callable[[], float]
+    now: Callable[[], float] = time.monotonic
 
 
 class Room:
-    """How many threads, from 1 to `most`, find a core; call `computed` after each step."""
+    """How many threads, from 1 to `most`, find a core; call `computed` after each step.
+
+    Available to us is what we use, and what nobody does. What others did while we had nothing to compute is past.
+    """
 
     def __init__(self, most: int, kernel: Kernel | None = None) -> None:
         self.count = most
+        self.contested = False
         self._most = most
-        self._kernel = kernel or Kernel(Waits().seconds, idle_seconds)
+        self._kernel = kernel or Kernel(time.process_time, idle_seconds)
         self._patience = LEAST_PATIENCE_SECONDS
-        self._looked = self._free_since = self._kernel.now()
-        self._changed = -math.inf
-        self._waited, self._idle = self._kernel.waited(), self._kernel.idle()
+        self._available = float(most)
+        self._looked = self._enough_since = self._kernel.now()
+        self._raised = -math.inf
+        self._counted = self._kernel.used() + self._kernel.idle()
         self._computed = 0.0
 
     def computed(self, seconds: float) -> bool:
         """A step took so long; whether `count` is another one now."""
         self._computed += seconds
-        if self._most == 1 or self._computed < LOOK_SECONDS:
+        now, before = self._kernel.now(), self.count
+        passed = now - self._looked
+        if self._most == 1 or passed < LOOK_SECONDS:
             return False
-        before = self.count
-        self._look()
+        counted = self._kernel.used() + self._kernel.idle()
+        if self._computed > passed / 2:
+            found = min((counted - self._counted) / passed, self._most)
+            weight = passed / (passed + LOOK_SECONDS)  # the kernel counts in hundredths of a second
+            self._available += weight * (found - self._available)
+            self._adapt(now)
+            self.contested = self._available < self.count - CONTESTED_CORES
+        self._looked, self._counted, self._computed = now, counted, 0.0
         return self.count != before
 
-    def _look(self) -> None:
-        now, waited, idle = self._kernel.now(), self._kernel.waited(), self._kernel.idle()
-        waiting = (waited - self._waited) / self._computed
-        free = (idle - self._idle) / max(now - self._looked, LOOK_SECONDS)
-        self._looked, self._waited, self._idle, self._computed = now, waited, idle, 0.0
-        if free < FREE_CORES:
-            self._free_since = now
-        if waiting > CROWDED_CORES and self.count > 1:
-            self._change(max(1, self.count - math.ceil(waiting)), now)
-        elif self.count < self._most and now - self._free_since >= self._patience:
-            self._change(min(self._most, self.count + max(1, int(free))), now)
+    def _adapt(self, now: float) -> None:
+        most = max(1, min(self._most, math.floor(self._available + 1 - LEAST_OF_A_CORE)))
+        enough = min(self._most, math.floor(self._available + 1 - ENOUGH_OF_A_CORE))
+        if enough <= self.count:
+            self._enough_since = now
+        if most < self.count:
+            self._change(most, now)
+        elif now - self._enough_since >= self._patience:
+            self._change(enough, now)
 
     def _change(self, count: int, now: float) -> None:
         """Whoever had to give a core back soon after it was taken waits longer the next time."""
         if count < self.count:
-            soon = now - self._changed < 2 * self._patience
+            soon = now - self._raised < 2 * self._patience
             longer = min(2 * self._patience, MOST_PATIENCE_SECONDS)
             self._patience = longer if soon else LEAST_PATIENCE_SECONDS
-        self.count, self._changed, self._free_since = count, now, now
-
-
-def other_python_threads() -> set[str]:
-    """The ids of the threads that compute nothing: of Python's only the calling one does."""
-    ids = {str(thread.native_id) for thread in threading.enumerate()}
-    return ids - {str(threading.get_native_id())}
-
-
-class Waits:
-    """How long this process's threads, without some others, have waited for a core; ended ones are not forgotten."""
-
-    def __init__(self, others: Callable[[], set[str]] = other_python_threads) -> None:
-        self._tasks = Path("/proc/self/task")
-        self._others = others
-        self._last: dict[str, float] = {}
-        self._total = 0.0
-
-    def seconds(self) -> float:
-        """The sum since the threads began; 0 where the kernel does not count."""
-        tasks = {entry.name for entry in self._tasks.iterdir()} - self._others()
-        found = {task: wait for task in tasks if (wait := _waited(self._tasks / task)) is not None}
-        self._total += sum(wait - self._last.get(task, 0.0) for task, wait in found.items())
-        self._last = found
-        return self._total
+            self._raised = -math.inf
+        else:
+            self._raised = now
+        self.count, self._enough_since = count, now
 
 
 def idle_seconds(stat: Path = Path("/proc/stat")) -> float:
@@ -193,13 +186,6 @@ def usable_cores(group: Path = Path("/sys/fs/cgroup")) -> int:
         if allowed and each and allowed > 0:
             return max(1, min(cores, int(allowed / each)))
     return cores
-
-
-def _waited(task: Path) -> float | None:
-    try:
-        return int((task / "schedstat").read_text().split()[1]) / 1e9
-    except (OSError, IndexError):  # it has ended, or nothing is counted
-        return None
 
 
 def _number(group: Path, name: str, position: int) -> int | None:
