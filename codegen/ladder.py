@@ -108,8 +108,8 @@ class Ladder:
         found = replace(await rung.check(subject, self._sandbox), environment_digest=environment)
         if found.outcome == "inconclusive":
             return found  # what could not be decided now may be decidable later
-        body = await self._ledger.put_body(json.dumps(asdict(found)).encode())
+        body = json.dumps(asdict(found)).encode()
         await self._ledger.append(
-            Draft("evidence", "evidence.recorded", "ladder", data={"rung": rung.name}, output_digest=body, key=key)
+            Draft("evidence", "evidence.recorded", "ladder", data={"rung": rung.name}, output_body=body, key=key)
         )
         return found

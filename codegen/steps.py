@@ -42,10 +42,12 @@ class Steps:
         if finished is None:
             started = await self.append("step.started", {"step": name}, key=self._key(name, "started"))
             outcome = await self._persistently(work)
-            digest = await self._ledger.put_body(adapter.dump_json(outcome))
-            draft = {"step": name, **facts(outcome)}
             finished = await self.append(
-                "step.finished", draft, key=self._key(name, "finished"), output_digest=digest, cause=started.seq
+                "step.finished",
+                {"step": name, **facts(outcome)},
+                key=self._key(name, "finished"),
+                output_body=adapter.dump_json(outcome),
+                cause=started.seq,
             )
         # Always what is stored (and redacted), so that a run and its resumption see the same bytes.
         return adapter.validate_json(await self._ledger.get_body(finished.output_digest or ""))
@@ -68,7 +70,7 @@ class Steps:
         data: Mapping[str, JsonValue],
         *,
         key: str,
-        output_digest: str | None = None,
+        output_body: bytes | None = None,
         cause: int | None = None,
     ) -> Entry:
         """An entry of this task's stream; under a key that is taken, the entry that took it."""
@@ -80,7 +82,7 @@ class Steps:
                 tenant=self._task.caller.tenant,
                 cause=cause,
                 data=data,
-                output_digest=output_digest,
+                output_body=output_body,
                 key=key,
             )
         )

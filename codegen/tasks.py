@@ -70,7 +70,6 @@ class Tasks:
         repository = self._shop.open_repository(Path(request.repository))
         base = await repository.prepare(request.branch, allow_dirty=request.allow_dirty)
         task = Task(f"tsk_{uuid.uuid4().hex[:20]}", request, caller, base, time.time())
-        body = await self._shop.ledger.put_body(_TASK.dump_json(task))
         summary: dict[str, JsonValue] = {
             "instruction": request.instruction,
             "repository": request.repository,
@@ -81,7 +80,7 @@ class Tasks:
             "model": request.model,
         }
         submitted = _said(task.id, caller, "task.submitted", f"{task.id}/submitted", **summary)
-        await self._shop.ledger.append(replace(submitted, output_digest=body))
+        await self._shop.ledger.append(replace(submitted, output_body=_TASK.dump_json(task)))
         state = await self.state(task.id, caller.tenant)
         self._start(task.id)
         return state

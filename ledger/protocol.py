@@ -69,7 +69,8 @@ class Draft:
     `stream` groups entries ("task/tsk_…", "calls", "keys"); `type` is a dotted past tense
     ("task.submitted"). `cause` is the seq of the entry that led to this one. `data` is small, readable
     and redacted. `key` makes the append idempotent: appending the same key again returns the entry
-    that is already there and records nothing.
+    that is already there and records nothing. A body that comes along is stored in the same
+    transaction, and the entry names its digest.
     """
 
     stream: str
@@ -82,6 +83,8 @@ class Draft:
     output_digest: str | None = None
     cost_usd: Decimal = Decimal(0)
     key: str | None = None
+    input_body: bytes | None = None
+    output_body: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,10 +183,13 @@ class Accounts(Protocol):
     Spend is derived from the entries' costs; holds are money reserved for work in flight.
     """
 
-    async def reserve(self, key: str, tenant: str, amount_usd: Decimal, budget: Budget) -> None:
+    async def reserve(
+        self, key: str, tenant: str, amount_usd: Decimal, budget: Budget, *, body: bytes | None = None
+    ) -> str | None:
         """Hold the worst-case cost of a call before it is made. Raises `BudgetExceeded`.
 
         The same reservation again is harmless; another amount under the key raises `ValueError`. Zero always fits.
+        What is asked for comes along as `body` and is stored in the same transaction; its digest is returned.
         """
         ...
 

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TypeVar
@@ -28,7 +29,7 @@ from ledger.protocol import (
     Window,
 )
 from ledger.redaction import redact_body, redact_draft, refuse_secrets
-from ledger.store.bodies import pack
+from ledger.store.bodies import PackedBody, pack
 from ledger.store.database import Database
 from ledger.store.transactions import Clock, Reading, Writing
 from ledger.writer import Writer
@@ -37,6 +38,8 @@ T = TypeVar("T")
 
 READERS = 4
 PAGE = 500
+# Redacting and packing so much takes a third of a millisecond; handing it to a thread and back takes as long.
+_SHORT_BODY_BYTES = 8192
 
 
 def utc_now() -> datetime:
@@ -88,8 +91,8 @@ class SqlLedger:
 
         Cancelled while it waits for its turn, it is not recorded; once its turn has come, it is.
         """
-        ready = redact_draft(draft)
-        entry = await self._write(lambda transaction: transaction.append(ready))
+        ready, packed = await self._ready(draft)
+        entry = await self._write(lambda transaction: transaction.append(ready, packed))
         self._tell_followers()
         return entry
 
@@ -117,10 +120,27 @@ class SqlLedger:
 
     async def put_body(self, content: bytes) -> str:
         """As `Ledger.put_body`. Secrets are also found in text that is not quite UTF-8."""
-        packed = await self._in_thread(lambda: pack(redact_body(content)))
+        packed = await self._packed(content)
         if not await self._read(lambda state: state.has_body(packed.digest)):
             await self._write(lambda transaction: transaction.put_body(packed))
         return packed.digest
+
+    async def _packed(self, content: bytes) -> PackedBody:
+        """A redacted body; a long one is worked on in a thread."""
+        if len(content) <= _SHORT_BODY_BYTES:
+            return pack(redact_body(content))
+        return await self._in_thread(lambda: pack(redact_body(content)))
+
+    async def _ready(self, draft: Draft) -> tuple[Draft, list[PackedBody]]:
+        """A draft that may be chained, and the bodies that come along."""
+        ready, packed = redact_draft(draft), []
+        if draft.input_body is not None:
+            packed.append(body := await self._packed(draft.input_body))
+            ready = replace(ready, input_digest=body.digest, input_body=None)
+        if draft.output_body is not None:
+            packed.append(body := await self._packed(draft.output_body))
+            ready = replace(ready, output_digest=body.digest, output_body=None)
+        return ready, packed
 
     async def get_body(self, digest: str) -> bytes:
         """As `Ledger.get_body`; raises `LedgerDamaged` for a body that was altered."""
@@ -144,17 +164,27 @@ class SqlLedger:
                 count += 1
         yield export.end_line(seq, count, head_hash)
 
-    async def reserve(self, key: str, tenant: str, amount_usd: Decimal, budget: Budget) -> None:
+    async def reserve(
+        self, key: str, tenant: str, amount_usd: Decimal, budget: Budget, *, body: bytes | None = None
+    ) -> str | None:
         """As `Accounts.reserve`. Nothing free is refused; `ValueError` when the key already holds something else."""
         check_name("key", key)
         check_name("tenant", tenant)
         refuse_secrets(key, tenant)
-        await self._write(lambda transaction: transaction.reserve(key, tenant, amount_usd, budget))
+        packed = None if body is None else await self._packed(body)
+
+        def reserve(transaction: Writing) -> None:
+            transaction.reserve(key, tenant, amount_usd, budget)
+            if packed:
+                transaction.put_body(packed)
+
+        await self._write(reserve)
+        return None if packed is None else packed.digest
 
     async def settle(self, key: str, draft: Draft) -> Entry:
         """As `Accounts.settle`. A draft whose own key is already recorded returns that entry, as in `append`."""
-        ready = redact_draft(draft)
-        entry = await self._write(lambda transaction: transaction.settle(key, ready))
+        ready, packed = await self._ready(draft)
+        entry = await self._write(lambda transaction: transaction.settle(key, ready, packed))
         self._tell_followers()
         return entry
 

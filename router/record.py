@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Literal
 
 from inference.catalog import ModelBase
-from inference.collect import Collector, completion_from_bytes
+from inference.collect import Collector, completion_bytes, completion_from_bytes
 from inference.errors import DeadlineExceeded, EngineError
 from inference.protocol import Caller, Completion, Usage
 from ledger.protocol import Draft, JsonValue, Ledger
@@ -38,14 +38,14 @@ class CallRecord:
     caller: Caller
     route: Route
     prompt_tokens: int
-    input_digest: str
+    input_body: bytes
     model: ModelBase | None = None
     ending: Ending = "cancelled"
     error: EngineError | None = None
     taken_over: list[tuple[str, str]] = field(default_factory=list)
     collector: Collector = field(default_factory=Collector)
     usage: Usage | None = None
-    output_digest: str | None = None
+    input_digest: str | None = None
     started: float = field(default_factory=time.monotonic)
     first_chunk_seconds: float | None = None
 
@@ -89,7 +89,7 @@ class CallRecord:
             tenant=self.caller.tenant,
             data={**self._decision(), **self._outcome()},
             input_digest=self.input_digest,
-            output_digest=self.output_digest,
+            output_body=completion_bytes(self.collector.partial()) if self.collector.chunks else None,
             cost_usd=self.cost_usd,
             key=call_key(self.request_id),
         )

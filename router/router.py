@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from inference.catalog import Catalog, ModelBase
-from inference.collect import completion_bytes, request_bytes
+from inference.collect import request_bytes
 from inference.errors import EngineError, EngineUnavailable, ModelNotFound
 from inference.protocol import (
     Caller,
@@ -138,10 +138,8 @@ class Router:
         except EngineError as error:
             await self._refuse("generate", request, error)
             raise
-        with _recording():
-            digest = await self._ledger.put_body(request_bytes(request))
         tokens = prompt_bytes(request) // 4
-        return CallRecord("generate", request.request_id, request.caller, route, tokens, digest)
+        return CallRecord("generate", request.request_id, request.caller, route, tokens, request_bytes(request))
 
     def _observed(self, chunk: Chunk, record: CallRecord, model: ModelBase) -> Chunk:
         """Count a chunk; the first carries the route, the last the price."""
@@ -164,10 +162,8 @@ class Router:
             raise
         as_prompt = ChatRequest(model.name, prompt="\n".join(request.texts), caller=request.caller)
         route = direct(model, Difficulty(0.0, {}), as_prompt)
-        with _recording():
-            digest = await self._ledger.put_body("\n".join(request.texts).encode())
-        tokens = prompt_bytes(as_prompt) // 4
-        record = CallRecord("embed", request.request_id, request.caller, route, tokens, digest)
+        tokens, said = prompt_bytes(as_prompt) // 4, "\n".join(request.texts).encode()
+        record = CallRecord("embed", request.request_id, request.caller, route, tokens, said)
         async with self._accounted(model, record, worst_embedding_cost(model, request.texts), request):
             embeddings = await self._engines[model.name].embed(replace(request, model=model.name))
             record.usage, record.ending = embeddings.usage, "finished"
@@ -219,7 +215,9 @@ class Router:
         budget = self._rules.tenants[record.caller.tenant].budget.budget()
         try:
             with _recording():
-                await self._accounts.reserve(call_key(record.request_id), record.caller.tenant, worst_usd, budget)
+                record.input_digest = await self._accounts.reserve(
+                    call_key(record.request_id), record.caller.tenant, worst_usd, budget, body=record.input_body
+                )
         except BudgetExceeded as error:
             wait = (error.window_ends.timestamp() - time.time()) if error.window_ends else None
             refused = QuotaExceeded(str(error), retry_after_seconds=wait)
@@ -230,8 +228,6 @@ class Router:
             raise refused from error
 
     async def _settle(self, record: CallRecord) -> None:
-        if record.collector.chunks:
-            record.output_digest = await self._ledger.put_body(completion_bytes(record.collector.partial()))
         try:
             await self._accounts.settle(call_key(record.request_id), record.draft())
         except UnknownHold:

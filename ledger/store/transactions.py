@@ -87,17 +87,19 @@ class Writing(Reading):
         super().__init__(connection, clock)
         self._stored_head = self._head = entries.load_head(connection)
 
-    def append(self, draft: Draft) -> Entry:
-        """Chain a checked, redacted draft and count its cost, or return the entry its key already has."""
+    def append(self, draft: Draft, packed: Sequence[bodies.PackedBody] = ()) -> Entry:
+        """Chain a checked, redacted draft, store its bodies, count its cost; or give the entry its key already has."""
         if draft.key is not None and (there := self.find(draft.key)):
             return there
         head = self._head
         entry = seal(draft, seq=head.seq + 1, time=self._now(head), previous_hash=head.hash)
+        for body in packed:
+            self.put_body(body)
         entries.insert_entry(self._connection, entry)
         if entry.cost_usd:
             nanos = nanos_up(entry.cost_usd, "cost_usd")
             accounts.add_spend(self._connection, entry.tenant, entry.time, nanos)
-        self._head = Head(entry.seq, entry.time, entry.hash, head.bodies)
+        self._head = Head(entry.seq, entry.time, entry.hash, self._head.bodies)
         return entry
 
     def put_body(self, packed: bodies.PackedBody) -> str:
@@ -125,7 +127,7 @@ class Writing(Reading):
             raise _budget_exceeded(tenant, budget, asked=nanos, spend=(settled, held), now=now)
         accounts.insert_hold(self._connection, accounts.Hold(key, tenant, nanos, time_text(now)))
 
-    def settle(self, key: str, draft: Draft) -> Entry:
+    def settle(self, key: str, draft: Draft, packed: Sequence[bodies.PackedBody] = ()) -> Entry:
         """As `Accounts.settle`; a draft whose own key is already recorded is settled, whatever became of the hold."""
         hold = accounts.find_hold(self._connection, key)
         if hold is None:
@@ -134,7 +136,7 @@ class Writing(Reading):
             raise UnknownHold(f"No open reservation has the key {key!r}: it was settled, released or lapsed.")
         if hold.tenant != draft.tenant:
             raise ValueError(f"The reservation {key!r} is of tenant {hold.tenant!r}, not of {draft.tenant!r}.")
-        entry = self.append(draft)
+        entry = self.append(draft, packed)
         accounts.delete_hold(self._connection, key)
         return entry
 

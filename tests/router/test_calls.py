@@ -81,10 +81,10 @@ class SlowAccounts:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.ledger, name)
 
-    async def reserve(self, *arguments: Any) -> None:
+    async def reserve(self, *arguments: Any, body: bytes | None = None) -> str | None:
         self.reserving.set()
         await self.go_on.wait()
-        await self.ledger.reserve(*arguments)
+        return await self.ledger.reserve(*arguments, body=body)
 
 
 async def test_who_leaves_while_money_is_reserved_leaves_no_hold(ledger: SqlLedger) -> None:
