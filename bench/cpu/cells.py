@@ -14,8 +14,6 @@ from bench.report import ROOT
 SLOTS = 16
 _BUNDLED = ROOT / "inference" / "bundled" / "nano-coder"
 _NANO_END_TOKENS = (0, 2)
-_SLOW_TOKENS = 3000
-"""A run of more tokens on the large model takes half a minute; there are three of them, so that all fits an hour."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +32,11 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One workload from so many clients; a run has `requests` requests, and there are at most `runs` of them."""
+    """One workload from so many clients; a run has `requests` requests."""
 
     workload: Workload
     clients: int
     requests: int
-    runs: int = 5
 
     @property
     def name(self) -> str:
@@ -51,7 +48,7 @@ def random_half_billion() -> Subject:
     """Random weights of the shape of a 0.5 B model."""
     weights = write_random_model(ROOT / ".setup" / "bench" / "random-0.5b.gguf")
     return Subject(
-        Served("random-0.5b", weights, context_tokens=2560, slots=SLOTS),
+        Served("random-0.5b", weights, context_tokens=2560, slots=SLOTS, flash_attention=True),
         Author("random-0.5b", Letters(), END_TOKENS),
         (
             (Workload("chat", 128, 64), (1, 4, 8, 16)),
@@ -66,7 +63,7 @@ def nano_coder() -> Subject:
     """The bundled model, whose context is 1,024 tokens."""
     weights: Path = next(_BUNDLED.glob("*.gguf"))
     return Subject(
-        Served("nano-coder", weights, context_tokens=1024, slots=SLOTS),
+        Served("nano-coder", weights, context_tokens=1024, slots=SLOTS, flash_attention=False),
         Author("nano-coder", Code(_BUNDLED / "tokenizer.json"), _NANO_END_TOKENS),
         (
             (Workload("chat", 128, 64), (1, 4, 8, 16)),
@@ -84,10 +81,7 @@ def cells(subject: Subject) -> Iterator[Cell]:
     """All cells of a model."""
     for workload, clients in subject.workloads:
         for count in clients:
-            requests = _requests(subject.name, workload, count)
-            tokens = requests * (workload.prompt_tokens + workload.answer_tokens)
-            slow = subject.name == "random-0.5b" and tokens > _SLOW_TOKENS
-            yield Cell(workload, count, requests, 3 if slow else 5)
+            yield Cell(workload, count, _requests(subject.name, workload, count))
 
 
 def _requests(model: str, workload: Workload, clients: int) -> int:
@@ -96,4 +90,4 @@ def _requests(model: str, workload: Workload, clients: int) -> int:
         return clients  # all at once: from the second round on, both servers would have the shared part already
     if model == "nano-coder":
         return max(2 * clients, 16)
-    return max(clients, {"chat": 4, "fim": 2}.get(workload.name, 1))
+    return max(clients, 2) if workload.name == "long" else max(2 * clients, 4)

@@ -39,9 +39,8 @@ class Compared:
         """Output tokens a second, ours and the peer's."""
         return round(self.ours.tokens_per_second, 1), round(self.peer.tokens_per_second, 1)
 
-    def rows(self, least: float) -> list[Row]:
+    def rows(self, where: str, least: float) -> list[Row]:
         """Throughput must reach `least` times the peer's; the first token may come no later."""
-        where = f"{self.model} {self.cell}"
         pairs = (("p50", self.ours.first_p50, self.peer.first_p50), ("p95", self.ours.first_p95, self.peer.first_p95))
         bar = f"at least {least}"
         rows = [Row(f"{where}: output tokens/s", *self.rates_shown, bar, self.ratio >= least, self.runs)]
@@ -63,10 +62,10 @@ async def compare(author: Author, cell: Cell, servers: tuple[Server, Server], ru
     found: tuple[list[Load], list[Load]] = ([], [])
     for server in servers:
         await load(server.address, author.requests(cell.workload, 1, "warm"), 1)
-    runs = min(runs, cell.runs)
     for run in range(runs):
         requests = author.requests(cell.workload, cell.requests, f"{cell.clients} {run}")
-        for server, loads in zip(servers, found, strict=True):
+        turns = list(zip(servers, found, strict=True))
+        for server, loads in reversed(turns) if run % 2 else turns:
             loads.append(await load(server.address, requests, cell.clients))
     rates = [tuple(round(item.tokens_per_second, 1) for item in loads) for loads in found]
     return Compared(author.model, cell.name, runs, _medians(found[0]), _medians(found[1]), (rates[0], rates[1]))

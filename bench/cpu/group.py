@@ -6,7 +6,7 @@ import fcntl
 import statistics
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -40,6 +40,7 @@ class Findings:
     """What a whole measurement came to."""
 
     rows: list[Row] = field(default_factory=list)
+    beside: list[Row] = field(default_factory=list)  # those that are no cell's
     compared: list[Compared] = field(default_factory=list)
     idle: dict[str, dict[str, float]] = field(default_factory=dict)
     threads: dict[str, dict[int, float]] = field(default_factory=dict)
@@ -52,6 +53,8 @@ class Findings:
             rates = f"{item.ours.tokens_per_second:.4g} | {item.peer.tokens_per_second:.4g} | {item.ratio:.2f}"
             first = f"{item.ours.first_p50 / item.peer.first_p50:.2f} | {item.ours.first_p95 / item.peer.first_p95:.2f}"
             lines.append(f"| {item.model}, {item.cell} | {rates} | {first} |")
+        lines += ["", "| beside the cells | ours | peer | ratio | bar |", "|---" * 5 + "|"]
+        lines += [f"| {row.what} | {row.ours:g} | {row.peer or 0:g} | {row.ratio} | {row.bar} |" for row in self.beside]
         return lines
 
     def notes(self, seconds: float) -> dict[str, Any]:
@@ -106,8 +109,10 @@ async def _measure_model(subject: Subject, choice: Choice, found: Findings) -> N
         if chosen or {"cursor", "neighbour"} & set(choice.others):
             async with servers.llama_server(subject.served, threads) as peer:
                 await _beside_llama_server(subject, chosen, (ours, peer), choice, found)
-        if subject.name == "random-0.5b":
-            await _beside_others(subject, ours, threads, choice, found)
+        if "default" in choice.others:
+            await _beside_defaults(subject, ours, choice, found)
+        if "python" in choice.others and subject.name == "random-0.5b":
+            await _beside_python(subject, ours, threads, choice, found)
 
 
 async def _speed_by_threads(subject: Subject) -> dict[int, float]:
@@ -130,43 +135,42 @@ async def _beside_llama_server(
     for cell in chosen:
         item = await compare(subject.author, cell, pair, choice.runs)
         found.compared.append(item)
-        _tell(found, item.rows(_LEAST_SHARED if cell.workload.shared else _LEAST))
+        least = _LEAST_SHARED if cell.workload.shared else _LEAST
+        _tell(found, item.rows(f"{subject.name} {cell.name}", least))
     if "cursor" in choice.others and subject.name == "nano-coder":
         times = [[await at_the_cursor(subject.author, server, run) for server in pair] for run in range(choice.runs)]
         mine, theirs = (round(1000 * statistics.median(column), 1) for column in zip(*times, strict=True))
         what = f"{subject.name} ms to fill in 32 tokens beside another stream, p50"
-        _tell(found, [Row(what, mine, theirs, f"ours under {_CURSOR_MS}", mine < _CURSOR_MS, choice.runs)])
+        _tell(found, [Row(what, mine, theirs, f"ours under {_CURSOR_MS}", mine < _CURSOR_MS, choice.runs)], beside=True)
     if "neighbour" in choice.others and subject.name == "random-0.5b":
-        _tell(found, await neighbour.measure(subject.author, pair, choice.runs))
+        _tell(found, await neighbour.measure(subject.author, pair, choice.runs), beside=True)
 
 
-async def _beside_others(subject: Subject, ours: Server, threads: int, choice: Choice, found: Findings) -> None:
-    """llama-server as it sets itself up, for information, and llama-cpp-python's server."""
-    streamed = Cell(Workload("chat", 128, 64), 8, 8, 3)
+async def _beside_defaults(subject: Subject, ours: Server, choice: Choice, found: Findings) -> None:
+    """llama-server as it sets itself up, for information."""
+    chosen = {"random-0.5b": {"chat@4"}, "nano-coder": {"chat@4", "long@4", "fim@4"}}[subject.name]
+    async with servers.llama_server(subject.served, None) as peer:
+        for cell in (cell for cell in cells(subject) if cell.name in chosen):
+            item = await compare(subject.author, cell, (ours, peer), choice.runs)
+            rows = item.rows(f"{subject.name} {cell.name}, llama-server with its own defaults", _LEAST)
+            _tell(found, [replace(row, bar="", holds=None) for row in rows], beside=True)
+
+
+async def _beside_python(subject: Subject, ours: Server, threads: int, choice: Choice, found: Findings) -> None:
+    """llama-cpp-python's server."""
     # Not streamed and nothing forced: its streams do not count tokens, and every bias costs it a pass in Python.
-    whole = Cell(Workload("whole", 128, 64, stream=False), 8, 8, 3)
-    unforced = replace(subject, author=replace(subject.author, end_tokens=()))
-    if "default" in choice.others:
-        peer = servers.llama_server(subject.served, None)
-        item = await _one(subject, streamed, (ours, peer), choice)
-        what = f"{subject.name} chat@8: output tokens/s, llama-server with its own defaults"
-        _tell(found, [Row(what, *item.rates_shown, runs=item.runs)])
-    if "python" in choice.others:
-        item = await _one(unforced, whole, (ours, servers.python_server(subject.served, threads)), choice)
-        what = f"{subject.name} chat@8 not streamed: output tokens/s, llama-cpp-python's server"
-        bar = f"at least {_LEAST_PYTHON}"
-        _tell(found, [Row(what, *item.rates_shown, bar, item.ratio >= _LEAST_PYTHON, item.runs)])
+    whole = Cell(Workload("whole", 128, 64, stream=False), 8, 16)
+    author = replace(subject.author, end_tokens=())
+    async with servers.python_server(subject.served, threads) as peer:
+        item = await compare(author, whole, (ours, peer), choice.runs)
+    what = f"{subject.name} chat@8 not streamed: output tokens/s, llama-cpp-python's server"
+    bar, holds = f"at least {_LEAST_PYTHON}", item.ratio >= _LEAST_PYTHON
+    _tell(found, [Row(what, *item.rates_shown, bar, holds, item.runs)], beside=True)
 
 
-async def _one(
-    subject: Subject, cell: Cell, pair: tuple[Server, AbstractAsyncContextManager[Server]], choice: Choice
-) -> Compared:
-    async with pair[1] as peer:
-        return await compare(subject.author, cell, (pair[0], peer), choice.runs)
-
-
-def _tell(found: Findings, rows: Sequence[Row]) -> None:
+def _tell(found: Findings, rows: Sequence[Row], *, beside: bool = False) -> None:
     found.rows.extend(rows)
+    found.beside.extend(rows if beside else ())
     for row in rows:
         verdict = "" if row.holds is None else "  yes" if row.holds else "  NO"
         print(f"{row.what}: {row.ours:g} beside {row.peer or 0:g}, ratio {row.ratio or 0:.3f}{verdict}", flush=True)

@@ -36,6 +36,7 @@ class Served:
     weights: Path
     context_tokens: int
     slots: int
+    flash_attention: bool  # what our engine chooses; peers get the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,8 @@ async def ours(served: Served) -> AsyncGenerator[Server, None]:
 async def llama_server(served: Served, threads: int | None) -> AsyncGenerator[Server, None]:
     """llama.cpp's own server, with the settings that ours has; without `threads` with those it chooses itself."""
     program = await asyncio.to_thread(peers.llama_server)
-    same = ("--threads", f"{threads}", "--threads-batch", f"{threads}", "--flash-attn", "off", "--no-kv-unified")
+    flash = "on" if served.flash_attention else "off"
+    same = ("--threads", f"{threads}", "--threads-batch", f"{threads}", "--flash-attn", flash, "--no-kv-unified")
     batches = ("--batch-size", f"{BATCH_TOKENS}", "--ubatch-size", f"{BATCH_TOKENS}")
     port = free_port()
     command = (
@@ -98,7 +100,7 @@ async def python_server(served: Served, threads: int) -> AsyncGenerator[Server, 
     settings = {
         "model": served.weights, "model_alias": served.name, "n_ctx": served.context_tokens, "port": port,
         "n_threads": threads, "n_threads_batch": threads, "n_batch": BATCH_TOKENS, "interrupt_requests": False,
-        "verbose": False,
+        "flash_attn": served.flash_attention, "verbose": False,
     }  # fmt: skip
     options = [text for name, value in settings.items() for text in (f"--{name}", f"{value}")]
     log = peers.LOGS / f"llama-cpp-python-{served.name}.log"

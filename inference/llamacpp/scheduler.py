@@ -2,8 +2,9 @@
 
 Sequences wait in order of arrival for a slot, batch ones behind all interactive ones. If there is no free slot for
 an interactive one, a batch sequence is set aside and goes on later where it was. A step computes prompts or the next
-token of every answer, never both: llama.cpp would compute them one after the other. Prompts go first, so that all
-answers begin soon and are then computed together, but answers that are under way wait only so long (`pace.py`).
+token of every answer, never both: llama.cpp would compute them one after the other. Both take turns while there are
+both, so answers begin soon and those under way wait only so long (`pace.py`). If all prompts went first, their answers
+would end together, too, and the next prompts come at once and wait for each other.
 """
 
 from __future__ import annotations
@@ -110,7 +111,7 @@ class Scheduler:
         answers = [sequence for sequence in self.running if sequence.answering]
         prompts = [sequence for sequence in self.running if not sequence.answering]
         longest = self.pace.prompt_tokens(self._batch_tokens)
-        if prompts and (not answers or self._since_answers < longest):
+        if prompts and (not answers or not self._since_answers):
             prompts.sort(key=lambda sequence: not sequence.urgent)  # stable: otherwise in the order of their arrival
             steps = list(pieces(prompts, longest))
             self._since_answers += sum(step.count for step in steps) if answers else 0

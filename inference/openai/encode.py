@@ -9,7 +9,11 @@ from __future__ import annotations
 import base64
 import struct
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from typing import Any
+
+from pydantic_core import to_json
 
 from inference.openai.responses import (
     AnswerMessage,
@@ -42,33 +46,71 @@ from inference.protocol import (
     Usage,
 )
 
+_TEXT = "0d6d4c1f51b24f0c9b0c2c2e6d1f7a55"
+"""Stands for the text in an event that is cut around it; a random number."""
 
-class ChatStream:
-    """Turns the chunks of one answer into the events of /v1/chat/completions."""
 
-    def __init__(self, request_id: str, include_usage: bool) -> None:
-        self._id = f"chatcmpl-{request_id}"
+class AnswerStream(ABC):
+    """Turns the chunks of one answer into the JSON of a stream's events."""
+
+    def __init__(self, request_id: str, include_usage: bool, service_tier: str | None = None) -> None:
+        self._request_id = request_id
         self._created = int(time.time())
         self._include_usage = include_usage
+        self._service_tier = service_tier
         self._begun: set[int] = set()
+        self._around: dict[tuple[int, str], list[str]] = {}
 
-    def events(self, chunk: Chunk) -> Iterator[ChatCompletionChunk]:
+    def events(self, chunk: Chunk) -> Iterator[str]:
         """The events for one chunk: its piece of the answer, then the usage if it was asked for."""
-        if _has_content(chunk):
-            yield self._event(chunk.model, [self._delta(chunk)], None)
+        if chunk.index in self._begun and _is_plain(chunk):
+            yield to_json(chunk.text).decode().join(self._around_text(chunk.index, chunk.model))
+        elif _has_content(chunk):
+            event = self._piece(chunk)
+            self._begun.add(chunk.index)
+            yield event
         if chunk.usage is not None and self._include_usage:
-            yield self._event(chunk.model, [], usage_shape(chunk.usage))
+            yield self._encoded(chunk.model, [], usage_shape(chunk.usage))
 
-    def _event(self, model: str, choices: list[ChatDelta], usage: UsageShape | None) -> ChatCompletionChunk:
-        event = ChatCompletionChunk(
-            id=self._id, object="chat.completion.chunk", created=self._created, model=model, choices=choices
+    def _around_text(self, index: int, model: str) -> list[str]:
+        """What stands before and after the text, in which alone most events of an answer differ."""
+        if (index, model) not in self._around:
+            self._around[index, model] = self._piece(Chunk(_TEXT, index, model=model)).split(f'"{_TEXT}"')
+        return self._around[index, model]
+
+    def _encoded(self, model: str, choices: Sequence[Any], usage: UsageShape | None) -> str:
+        event = self._event(model, choices)
+        if self._include_usage:
+            event = event.model_copy(update={"usage": usage})
+        return event.served_as(self._service_tier).json_text()
+
+    def _piece(self, chunk: Chunk) -> str:
+        return self._encoded(chunk.model, [self._choice(chunk)], None)
+
+    @abstractmethod
+    def _event(self, model: str, choices: Sequence[Any]) -> ChatCompletionChunk | TextCompletion:
+        """The shape of an event."""
+
+    @abstractmethod
+    def _choice(self, chunk: Chunk) -> ChatDelta | TextChoice:
+        """The shape of a piece of an answer."""
+
+
+class ChatStream(AnswerStream):
+    """The events of /v1/chat/completions."""
+
+    def _event(self, model: str, choices: Sequence[ChatDelta]) -> ChatCompletionChunk:
+        return ChatCompletionChunk(
+            id=f"chatcmpl-{self._request_id}",
+            object="chat.completion.chunk",
+            created=self._created,
+            model=model,
+            choices=list(choices),
         )
-        return event.model_copy(update={"usage": usage}) if self._include_usage else event
 
-    def _delta(self, chunk: Chunk) -> ChatDelta:
+    def _choice(self, chunk: Chunk) -> ChatDelta:
         fields: dict[str, object] = {}
         if chunk.index not in self._begun:
-            self._begun.add(chunk.index)
             fields = {"role": "assistant", "content": ""}
         if chunk.text:
             fields["content"] = chunk.text
@@ -82,27 +124,21 @@ class ChatStream:
         )
 
 
-class TextStream:
-    """Turns the chunks of one answer into the events of /v1/completions."""
+class TextStream(AnswerStream):
+    """The events of /v1/completions."""
 
-    def __init__(self, request_id: str, include_usage: bool) -> None:
-        self._id = f"cmpl-{request_id}"
-        self._created = int(time.time())
-        self._include_usage = include_usage
+    def __init__(self, request_id: str, include_usage: bool, service_tier: str | None = None) -> None:
+        super().__init__(request_id, include_usage, service_tier)
         self._offsets: dict[int, int] = {}
 
-    def events(self, chunk: Chunk) -> Iterator[TextCompletion]:
-        """The events for one chunk: its piece of the answer, then the usage if it was asked for."""
-        if _has_content(chunk):
-            yield self._event(chunk.model, [self._choice(chunk)], None)
-        if chunk.usage is not None and self._include_usage:
-            yield self._event(chunk.model, [], usage_shape(chunk.usage))
-
-    def _event(self, model: str, choices: list[TextChoice], usage: UsageShape | None) -> TextCompletion:
-        event = TextCompletion(
-            id=self._id, object="text_completion", created=self._created, model=model, choices=choices
+    def _event(self, model: str, choices: Sequence[TextChoice]) -> TextCompletion:
+        return TextCompletion(
+            id=f"cmpl-{self._request_id}",
+            object="text_completion",
+            created=self._created,
+            model=model,
+            choices=list(choices),
         )
-        return event.model_copy(update={"usage": usage}) if self._include_usage else event
 
     def _choice(self, chunk: Chunk) -> TextChoice:
         offset = self._offsets.get(chunk.index, 0)
@@ -182,6 +218,10 @@ def usage_shape(usage: Usage) -> UsageShape:
 
 def _has_content(chunk: Chunk) -> bool:
     return bool(chunk.text or chunk.tool_calls or chunk.logprobs or chunk.finish_reason)
+
+
+def _is_plain(chunk: Chunk) -> bool:
+    return bool(chunk.text) and not (chunk.tool_calls or chunk.logprobs or chunk.finish_reason)
 
 
 def _chat_choice(index: int, choice: Choice) -> ChatChoice:

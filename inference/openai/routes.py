@@ -9,7 +9,7 @@ with one error event and no `[DONE]`.
 # FastAPI evaluates the annotations of nested functions, so they must not be strings in this file.
 
 import re
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -131,7 +131,7 @@ def _add_embeddings(router: APIRouter, engine: Engine, caller: Callable[..., Any
 class _Wire:
     """How one route writes answers: piece by piece, and whole."""
 
-    stream: Callable[[str, bool], encode.ChatStream | encode.TextStream]
+    stream: Callable[[str, bool, str | None], encode.AnswerStream]
     whole: Callable[[Completion, str], Answer]
 
 
@@ -146,12 +146,8 @@ async def _answer(engine: Engine, http: Request, request: ChatRequest, body: Gen
         return _json(answer, headers=_route_header(completion.route))
     chunks = engine.stream(request)
     first = await while_connected(http.receive, _first(chunks))
-    stream = wire.stream(request.request_id, body.include_usage)
-
-    def encoded(chunk: Chunk) -> Iterator[Shape]:
-        return (event.served_as(body.served_as) for event in stream.events(chunk))
-
-    return EventStream(_events(first, chunks, encoded), chunks, _route_header(first.route))
+    stream = wire.stream(request.request_id, body.include_usage, body.served_as)
+    return EventStream(_events(first, chunks, stream), chunks, _route_header(first.route))
 
 
 async def _first(chunks: AsyncGenerator[Chunk, None]) -> Chunk:
@@ -161,14 +157,14 @@ async def _first(chunks: AsyncGenerator[Chunk, None]) -> Chunk:
 
 
 async def _events(
-    first: Chunk, rest: AsyncGenerator[Chunk, None], encoded: Callable[[Chunk], Iterator[Shape]]
+    first: Chunk, rest: AsyncGenerator[Chunk, None], stream: encode.AnswerStream
 ) -> AsyncGenerator[bytes, None]:
     try:
-        for event in encoded(first):
-            yield sse.event(event.json_text())
+        for event in stream.events(first):
+            yield sse.event(event)
         async for chunk in rest:
-            for event in encoded(chunk):
-                yield sse.event(event.json_text())
+            for event in stream.events(chunk):
+                yield sse.event(event)
     except EngineError as error:
         yield sse.event(error_body(error).json_text())
         return

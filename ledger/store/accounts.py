@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, bindparam, delete, func, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ledger.chain import time_text
@@ -23,6 +23,17 @@ _ADD_SPEND = {
 }
 
 
+# Built once: composing a statement takes longer than executing it.
+_HOLDS, _SPEND = tables.holds.c, tables.spend.c
+_FIND_HOLD = select(tables.holds).where(_HOLDS.key == bindparam("key"))
+_INSERT_HOLD = insert(tables.holds)
+_DELETE_HOLD = delete(tables.holds).where(_HOLDS.key == bindparam("key"))
+_HELD = select(func.coalesce(func.sum(_HOLDS.nanos), 0)).where(_HOLDS.tenant == bindparam("tenant"))
+_SETTLED = select(func.coalesce(func.sum(_SPEND.nanos), 0)).where(
+    _SPEND.tenant == bindparam("tenant"), _SPEND.day >= bindparam("since")
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Hold:
     """Money reserved for one piece of work in flight."""
@@ -35,41 +46,37 @@ class Hold:
 
 def find_hold(connection: Connection, key: str) -> Hold | None:
     """An open reservation."""
-    row = connection.execute(select(tables.holds).filter_by(key=key)).one_or_none()
+    row = connection.execute(_FIND_HOLD, {"key": key}).one_or_none()
     return None if row is None else Hold(*row)
 
 
 def insert_hold(connection: Connection, hold: Hold) -> None:
     """Open a reservation."""
     connection.execute(
-        insert(tables.holds),
-        {"key": hold.key, "tenant": hold.tenant, "nanos": hold.nanos, "created": hold.created},
+        _INSERT_HOLD, {"key": hold.key, "tenant": hold.tenant, "nanos": hold.nanos, "created": hold.created}
     )
 
 
 def delete_hold(connection: Connection, key: str) -> None:
     """Close a reservation, if there is one."""
-    connection.execute(delete(tables.holds).where(tables.holds.c.key == key))
+    connection.execute(_DELETE_HOLD, {"key": key})
 
 
 def holds_before(connection: Connection, moment: datetime) -> list[Hold]:
     """Reservations opened before `moment`, oldest first."""
-    columns = tables.holds.c
-    query = select(tables.holds).where(columns.created < time_text(moment)).order_by(columns.created, columns.key)
+    query = select(tables.holds).where(_HOLDS.created < time_text(moment)).order_by(_HOLDS.created, _HOLDS.key)
     return [Hold(*row) for row in connection.execute(query)]
 
 
 def held(connection: Connection, tenant: str) -> int:
     """What a tenant's open reservations add up to."""
-    query = select(func.coalesce(func.sum(tables.holds.c.nanos), 0)).where(tables.holds.c.tenant == tenant)
-    return int(connection.execute(query).scalar_one())
+    return int(connection.execute(_HELD, {"tenant": tenant}).scalar_one())
 
 
 def settled(connection: Connection, tenant: str, since: datetime | None) -> int:
     """What a tenant spent on the UTC days from `since` on (all, if None)."""
-    columns = tables.spend.c
-    query = select(func.coalesce(func.sum(columns.nanos), 0)).where(columns.tenant == tenant)
-    return int(connection.execute(query.where(columns.day >= day(since)) if since else query).scalar_one())
+    row = {"tenant": tenant, "since": day(since) if since else ""}
+    return int(connection.execute(_SETTLED, row).scalar_one())
 
 
 def add_spend(connection: Connection, tenant: str, time: datetime, nanos: int) -> None:

@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, bindparam, insert, select
 
 from ledger.chain import digest_of
 from ledger.protocol import LedgerDamaged
@@ -14,6 +14,10 @@ from ledger.store import tables
 
 # Text shrinks to a third at level 1; higher levels cost far more time than they save space.
 _LEVEL = 1
+
+_HAS_BODY = select(tables.bodies.c.digest).where(tables.bodies.c.digest == bindparam("digest"))
+_INSERT_BODY = insert(tables.bodies)
+_LOAD_BODY = select(tables.bodies).where(tables.bodies.c.digest == bindparam("digest"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +51,17 @@ def unpack(body: PackedBody) -> bytes:
 
 def has_body(connection: Connection, digest: str) -> bool:
     """Whether a body is stored."""
-    return connection.execute(select(tables.bodies.c.digest).filter_by(digest=digest)).first() is not None
+    return connection.execute(_HAS_BODY, {"digest": digest}).first() is not None
 
 
 def insert_body(connection: Connection, body: PackedBody) -> None:
     """Store a body that is not stored yet."""
-    connection.execute(
-        insert(tables.bodies), {"digest": body.digest, "encoding": body.encoding, "content": body.content}
-    )
+    connection.execute(_INSERT_BODY, {"digest": body.digest, "encoding": body.encoding, "content": body.content})
 
 
 def load_body(connection: Connection, digest: str) -> PackedBody | None:
     """A stored body."""
-    row = connection.execute(select(tables.bodies).filter_by(digest=digest)).one_or_none()
+    row = connection.execute(_LOAD_BODY, {"digest": digest}).one_or_none()
     return None if row is None else PackedBody(row.digest, row.encoding, row.content)
 
 

@@ -10,7 +10,7 @@ from functools import reduce
 from operator import xor
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, insert, select, update
 
 from ledger.accounting import nanos_up, usd
 from ledger.chain import canonical_json, time_text
@@ -19,6 +19,8 @@ from ledger.store import tables
 
 _PAGE = 500
 _INSERT = insert(tables.entries)
+_FIND = select(tables.entries).where(tables.entries.c.key == bindparam("key"))
+_LOAD_HEAD, _SAVE_HEAD = select(tables.head), update(tables.head)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ def combine(digests: Iterable[str]) -> str:
 
 def load_head(connection: Connection) -> Head:
     """The head as the last write left it. Raises `LedgerDamaged` when it is gone."""
-    row = connection.execute(select(tables.head)).one_or_none()
+    row = connection.execute(_LOAD_HEAD).one_or_none()
     if row is None:
         raise LedgerDamaged("The ledger's head is missing. Run `bailey ledger verify`.")
     return Head(row.seq, datetime.fromisoformat(row.time), row.hash, row.bodies)
@@ -47,7 +49,7 @@ def load_head(connection: Connection) -> Head:
 def save_head(connection: Connection, head: Head) -> None:
     """Move the head."""
     connection.execute(
-        update(tables.head).values(seq=head.seq, time=time_text(head.time), hash=head.hash, bodies=head.bodies)
+        _SAVE_HEAD, {"seq": head.seq, "time": time_text(head.time), "hash": head.hash, "bodies": head.bodies}
     )
 
 
@@ -76,7 +78,7 @@ def insert_entry(connection: Connection, entry: Entry) -> None:
 
 def find_entry(connection: Connection, key: str) -> Entry | None:
     """The entry with an idempotency key."""
-    row = connection.execute(select(tables.entries).where(tables.entries.c.key == key)).one_or_none()
+    row = connection.execute(_FIND, {"key": key}).one_or_none()
     return None if row is None else _entry(row)
 
 

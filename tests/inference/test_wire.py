@@ -17,6 +17,7 @@ from inference.errors import EngineError, EngineUnavailable
 from inference.openai import decode, encode, outgoing
 from inference.openai.errors import error_body, error_headers, read_error, read_stream_error
 from inference.openai.requests import ChatBody, CompletionBody, EmbeddingsBody
+from inference.openai.responses import TextCompletion
 from inference.protocol import Caller, ChatRequest, Chunk, Completion, EmbedRequest, Message, Priority
 from tests.inference import strategies
 from tests.inference.strategies import quick
@@ -76,15 +77,35 @@ def test_a_priority_is_our_own_business() -> None:
 @given(strategies.streams(with_tool_calls=True))
 def test_a_chat_stream_arrives_as_it_was_sent(chunks: list[Chunk]) -> None:
     stream = encode.ChatStream("1", include_usage=True)
-    events = [event.json_text() for chunk in chunks for event in stream.events(chunk)]
+    events = [event for chunk in chunks for event in stream.events(chunk)]
     assert collected(chunk for event in events for chunk in decode.chat_chunks(event, "m")) == collected(chunks)
+
+
+@pytest.mark.parametrize("kind", [encode.ChatStream, encode.TextStream])
+@quick
+@given(texts=st.lists(st.text(min_size=1), min_size=2), tier=st.none() | st.just("flex"), usage=st.booleans())
+def test_events_that_differ_in_their_text_alone_are_cut_around_it(
+    kind: type[encode.AnswerStream], texts: list[str], tier: str | None, usage: bool
+) -> None:
+    quick_stream, slow_stream = kind("1", usage, tier), kind("1", usage, tier)
+    slow_stream._created = quick_stream._created  # the second may have turned
+    quickly = [event for text in texts for event in quick_stream.events(Chunk(text, model="m"))]
+    assert (
+        quickly[1:]
+        == [
+            next(slow_stream.events(Chunk(text, model="m", finish_reason="stop"))).replace(
+                '"finish_reason":"stop"', '"finish_reason":null'
+            )
+            for text in texts
+        ][1:]
+    )
 
 
 @quick
 @given(strategies.streams(with_tool_calls=False))
 def test_a_text_stream_arrives_as_it_was_sent(chunks: list[Chunk]) -> None:
     stream = encode.TextStream("1", include_usage=True)
-    events = [event.json_text() for chunk in chunks for event in stream.events(chunk)]
+    events = [event for chunk in chunks for event in stream.events(chunk)]
     assert collected(chunk for event in events for chunk in decode.text_chunks(event, "m")) == collected(chunks)
 
 
@@ -92,7 +113,7 @@ def test_a_text_stream_arrives_as_it_was_sent(chunks: list[Chunk]) -> None:
 @given(strategies.streams(with_tool_calls=False))
 def test_text_offsets_of_a_stream_are_those_of_the_whole(chunks: list[Chunk]) -> None:
     stream = encode.TextStream("1", include_usage=False)
-    events = [event for chunk in chunks for event in stream.events(chunk)]
+    events = [TextCompletion.model_validate_json(event) for chunk in chunks for event in stream.events(chunk)]
     whole = encode.text_completion(collected(chunks), "1")
     for choice in whole.choices:
         pieces = [piece for event in events for piece in event.choices if piece.index == choice.index]
