@@ -101,6 +101,7 @@ class LlamaCppModel(ModelBase):
     memory_mib: Annotated[int, Field(ge=1)] | None = Field(
         default=None, description="Most that weights, contexts and buffers may take; unset: what is available."
     )
+    guesses: bool = Field(default=True, description="Guess ahead where an answer repeats its prompt, as edits do.")
 
 
 class VllmModel(ModelBase):

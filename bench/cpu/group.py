@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from bench.cpu import neighbour, servers
+from bench.cpu import guesses, neighbour, servers
 from bench.cpu.cells import SUBJECTS, Cell, Subject, cells
 from bench.cpu.compare import Compared, at_the_cursor, calibrated, check_idle, compare
 from bench.cpu.load import load
@@ -22,7 +22,7 @@ from inference.llamacpp.threads import usable_cores
 RUNS = 5
 _LEAST, _LEAST_SHARED, _LEAST_PYTHON = 1.0, 1.2, 4.0
 _CURSOR_MS = 200
-OTHER_PEERS = ("default", "python", "cursor", "neighbour")
+OTHER_PEERS = ("default", "python", "cursor", "neighbour", "guesses")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +111,10 @@ async def _measure_model(subject: Subject, choice: Choice, found: Findings) -> N
                 await _beside_llama_server(subject, chosen, (ours, peer), choice, found)
         if "default" in choice.others:
             await _beside_defaults(subject, ours, choice, found)
-        if "python" in choice.others and subject.name == "random-0.5b":
+        if "python" in choice.others:
             await _beside_python(subject, ours, threads, choice, found)
+    if "guesses" in choice.others and subject.name == "nano-coder":
+        _tell(found, await guesses.measure(subject.served, choice.runs), beside=True)
 
 
 async def _speed_by_threads(subject: Subject) -> dict[int, float]:
@@ -158,9 +160,10 @@ async def _beside_defaults(subject: Subject, ours: Server, choice: Choice, found
 
 async def _beside_python(subject: Subject, ours: Server, threads: int, choice: Choice, found: Findings) -> None:
     """llama-cpp-python's server."""
-    # Not streamed and nothing forced: its streams do not count tokens, and every bias costs it a pass in Python.
+    # Not streamed: its streams do not count tokens. Every bias costs it a pass over the vocabulary in Python; of the
+    # small one that is little, and without it answers would end.
     whole = Cell(Workload("whole", 128, 64, stream=False), 8, 16)
-    author = replace(subject.author, end_tokens=())
+    author = replace(subject.author, end_tokens=()) if subject.name == "random-0.5b" else subject.author
     async with servers.python_server(subject.served, threads) as peer:
         item = await compare(author, whole, (ours, peer), choice.runs)
     what = f"{subject.name} chat@8 not streamed: output tokens/s, llama-cpp-python's server"

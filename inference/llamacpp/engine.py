@@ -54,7 +54,7 @@ class LlamaCppEngine:
         self._loaded = load(model, weights)
         self._model, self._prompts = self._loaded.model, self._loaded.prompts
         runner, self._embedder = self._loaded.runner, self._loaded.embedder
-        guesses = runner is not None and runner.can_take_back
+        guesses = model.guesses and runner is not None and runner.can_take_back
         scheduler = Scheduler(model.concurrency, self._loaded.batch_tokens, guesses=guesses)
         self._worker = Worker(self._loaded, scheduler)
         self._preparation = ThreadPoolExecutor(2, thread_name_prefix=f"prepare {model.name}")

@@ -9,7 +9,7 @@ import pytest
 
 from inference.collect import complete
 from inference.llamacpp.engine import LlamaCppEngine
-from inference.llamacpp.lookup import FIRST_GUESS, LONGEST_GUESS, PromptLookup
+from inference.llamacpp.lookup import FIRST_GUESS, LONGEST_GUESS, PAUSE_TOKENS, PromptLookup
 from inference.llamacpp.scheduler import Step
 from tests.inference.llama_engines import engine_of, prompt
 
@@ -35,6 +35,16 @@ def test_guesses_grow_with_success_and_shrink_with_failure() -> None:
     assert len(lookup.guess(tokens, 100)) == 1
     lookup.learn(0, 0)  # nothing was guessed, nothing is learnt
     assert len(lookup.guess(tokens, 100)) == 1
+
+
+def test_where_few_guesses_are_right_few_are_made() -> None:
+    lookup = PromptLookup()
+    tokens = [1, 2, 3] * 20
+    for _ in range(4):
+        lookup.learn(len(lookup.guess(tokens, 100)), 0)
+    silent = [lookup.guess(tokens + [1, 2, 3] * more, 100) for more in range(PAUSE_TOKENS // 3 + 1)]
+    assert silent == [[]] * len(silent)
+    assert len(lookup.guess(tokens + [1, 2, 3] * (PAUSE_TOKENS // 3 + 1), 100)) == 1
 
 
 LETTERS = {ord("a"): 100.0, ord("b"): 100.0, ord("c"): 100.0}  # answers of three letters repeat themselves
