@@ -131,14 +131,19 @@ class Runner:
         None, where a model's memory cannot be cut: one that is recurrent, or has slid past its beginning.
         """
         api, memory, slot = self._api, self._memory, placement.slot
+        if placement.saved is not None:
+            self._copy(slot, placement.saved)
         if placement.source != slot:
-            api.llama_memory_seq_rm(memory, slot, -1, -1)
-            api.llama_memory_seq_cp(memory, placement.source, slot, -1, -1)
+            self._copy(placement.source, slot)
         whole = api.llama_memory_seq_pos_min(memory, slot) == 0
         if whole and api.llama_memory_seq_rm(memory, slot, placement.reused, -1):
             return placement.reused
         api.llama_memory_seq_rm(memory, slot, -1, -1)
         return 0
+
+    def _copy(self, source: int, slot: int) -> None:
+        self._api.llama_memory_seq_rm(self._memory, slot, -1, -1)
+        self._api.llama_memory_seq_cp(self._memory, source, slot, -1, -1)
 
     def take_back(self, slot: int, computed: int) -> None:
         """Forget what a slot's memory holds after its first `computed` tokens; only if `can_take_back`."""

@@ -1,8 +1,12 @@
 """The slots of a context's memory: which sequence has each, and which tokens each still holds.
 
 A request takes over the longest prefix that any slot holds, of an answer that is being written or of one
-that has ended; the slot least recently used makes room. Only requests of one scope share: how soon an
+that has ended; what was used least recently makes room. Only requests of one scope share: how soon an
 answer begins would otherwise tell one tenant what another has asked.
+
+llama.cpp computes sequences in neighbouring slots together, and others one group after the other, for each of which it
+reads all weights. So sequences are kept side by side, also where one has to be copied for that, which takes less than
+a step.
 """
 
 from __future__ import annotations
@@ -43,12 +47,16 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """A sequence's slot, and how many tokens at its beginning are taken over from the slot `source`."""
+    """A sequence's slot, and how many tokens at its beginning are taken over from the slot `source`.
+
+    Before that, what the slot holds moves to the slot `saved`, if there is one.
+    """
 
     sequence: Sequence
     slot: int
     source: int
     reused: int
+    saved: int | None = None
 
 
 class Slots:
@@ -110,25 +118,41 @@ class Slots:
 
     def _choose(self, sequence: Sequence, idle: list[Slot], source: Slot | None, held: int) -> Placement:
         """In place where most of what a slot holds goes on; else copied, so that what others may need stays."""
-        if source in idle and (2 * held >= len(source.left) or len(idle) == 1):
+        best = self._side_by_side(idle)
+        goes_on = source is not None and source.sequence is None and 2 * held >= len(source.left)
+        if source is not None and (source in best if goes_on else idle == [source]):
             return Placement(sequence, source.number, source.number, held)
-        free = self._expendable([slot for slot in idle if slot is not source])
         if source is None or held < WORTH_COPYING_TOKENS:
-            return Placement(sequence, free.number, free.number, 0)
-        return Placement(sequence, free.number, source.number, held)
+            return self._empty(sequence, best, source, 0)
+        if goes_on:
+            source.last_used = 0  # all of it will also be in the other slot
+        others = [slot for slot in idle if slot is not source]
+        return self._empty(sequence, self._side_by_side(others), source, held)
 
-    def _expendable(self, idle: list[Slot]) -> Slot:
-        """Of the slots that were not used for longest, the nearest to those in use.
+    def _empty(self, sequence: Sequence, best: list[Slot], source: Slot | None, held: int) -> Placement:
+        """The oldest of these slots; what it holds moves to an older one, if there is one."""
+        slot = min(best, key=lambda slot: slot.last_used)
+        taken = slot if source is None or not held else source
+        older = [
+            other
+            for other in self._slots
+            if other.sequence is None and other is not taken and other.last_used < slot.last_used
+        ]
+        if len(slot.left) < WORTH_COPYING_TOKENS or not older:
+            return Placement(sequence, slot.number, taken.number, held)
+        saved = min(older, key=lambda other: other.last_used)
+        saved.left, saved.scope, saved.last_used = slot.left, slot.scope, slot.last_used
+        return Placement(sequence, slot.number, taken.number, held, saved.number)
 
-        llama.cpp computes sequences in neighbouring slots together, and others one group after the other.
-        """
-        live = [slot.number for slot in self._slots if slot.sequence is not None]
+    def _side_by_side(self, idle: list[Slot]) -> list[Slot]:
+        """The slots with which those in use form the fewest groups of neighbours."""
+        live = {slot.number for slot in self._slots if slot.sequence is not None}
+        groups = {slot.number: _groups({*live, slot.number}) for slot in idle}
+        return [slot for slot in idle if groups[slot.number] == min(groups.values())]
 
-        def distance(slot: Slot) -> int:
-            return min((abs(slot.number - number) for number in live), default=0)
 
-        oldest = sorted(idle, key=lambda slot: slot.last_used)
-        return min(oldest[: (len(oldest) + 1) // 2], key=lambda slot: (distance(slot), slot.last_used))
+def _groups(numbers: set[int]) -> int:
+    return sum(number - 1 not in numbers for number in numbers)
 
 
 def common_prefix(one: Tokens, other: Tokens) -> int:

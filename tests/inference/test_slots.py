@@ -61,6 +61,29 @@ async def test_sequences_that_are_live_together_are_neighbours() -> None:
             slots.release(each)
 
 
+async def test_a_gap_between_live_ones_is_filled_and_what_it_holds_moves_to_the_oldest_slot() -> None:
+    slots = Slots(5)
+    live = [sequence([number] * 50) for number in range(3)]
+    for each in live:
+        placed(slots, each)
+    slots.release(live[1])
+    filling = placed(slots, sequence([9] * 50))
+    assert (where(filling), filling.saved) == ((1, 1, 0), 3)
+    assert where(placed(slots, sequence([*[1] * 50, 7]))) == (3, 3, 50)  # there it goes on
+
+
+async def test_what_goes_on_far_from_live_ones_is_copied_to_their_side() -> None:
+    slots = Slots(6)
+    turn, *others = [sequence([number] * 50) for number in range(4)]
+    for each in (turn, *others):
+        placed(slots, each)
+    slots.release(turn)
+    slots.release(others[0])  # 2 and 3 are live
+    again = placed(slots, sequence([*[0] * 50, 7]))
+    assert (where(again), again.saved) == ((4, 0, 50), None)
+    assert where(placed(slots, sequence([8] * 50))) == (5, 5, 0)
+
+
 async def test_what_was_used_last_stays_even_beside_live_ones() -> None:
     slots = Slots(4)
     turn, other = sequence(SHARED), sequence([7] * 50)
