@@ -6,6 +6,9 @@ sorted that cannot be drawn: bounds that are cheap to have leave few candidates,
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -42,12 +45,16 @@ class Draw:
         self._random = np.random.Generator(np.random.PCG64(seed))
 
     def token(self, scores: Scores) -> int:
-        """A token by the scores of all tokens (vocabulary size), which stay as they are; -inf is never drawn.
+        """A token by the scores of all tokens (vocabulary size), which are as before in the end; -inf is never drawn.
 
         Raises `EngineError` if no score is finite, or any is NaN.
         """
-        if self._penalties is not None or len(self._biased):
-            scores = self._adjusted(scores)
+        if self._penalties is None and not len(self._biased):
+            return self._chosen(scores)
+        with self._adjusted(scores):
+            return self._chosen(scores)
+
+    def _chosen(self, scores: Scores) -> int:
         best = int(scores.argmax())  # a NaN, if there is one
         if not np.isfinite(scores[best]):
             raise EngineError("No token can be drawn: the model's scores are not finite numbers.")
@@ -62,12 +69,18 @@ class Draw:
         if self._penalties is not None:
             self._penalties.count(token)
 
-    def _adjusted(self, scores: Scores) -> Scores:
-        adjusted = scores.copy()
-        adjusted[self._biased] += self._bias
-        if self._penalties is not None:
-            self._penalties.apply(adjusted)
-        return adjusted
+    @contextmanager
+    def _adjusted(self, scores: Scores) -> Iterator[None]:
+        """The scores with bias and penalties, in place: copying a large vocabulary's takes longer than drawing."""
+        penalised = self._biased[:0] if self._penalties is None else self._penalties.tokens
+        before = scores[self._biased], scores[penalised]
+        try:
+            scores[self._biased] += self._bias
+            if self._penalties is not None:
+                self._penalties.apply(scores)
+            yield
+        finally:
+            scores[self._biased], scores[penalised] = before
 
 
 class Penalties:
@@ -86,9 +99,14 @@ class Penalties:
         self._tokens[place] = token
         self._counts[place] += 1
 
+    @property
+    def tokens(self) -> Tokens:
+        """The answer's different tokens."""
+        return self._tokens[: len(self._places)]
+
     def apply(self, scores: Scores) -> None:
         """Change the scores (vocabulary size) of the answer's tokens: positive ones are divided, others multiplied."""
-        tokens, counts = self._tokens[: len(self._places)], self._counts[: len(self._places)]
+        tokens, counts = self.tokens, self._counts[: len(self._places)]
         found = scores[tokens]
         repeated = np.where(found > 0, found / self._repetition, found * self._repetition)
         scores[tokens] = repeated - (counts * self._frequency + self._presence)

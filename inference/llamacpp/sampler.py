@@ -169,8 +169,8 @@ def check_grammar(model: Model, calling: Calling) -> None:
 def logits(api: Any, context: Any, row: int, size: int) -> Scores:
     """The scores of all tokens (vocabulary size) after the row's token; valid until the next step.
 
-    They are llama.cpp's own memory, so nobody writes into it: log probabilities are of these very numbers. (A view that
-    could not be written would be safer, but numpy copies such a one to find its maximum.)
+    They are llama.cpp's own memory: whoever changes them puts them back, because log probabilities are of these very
+    numbers.
     """
     return np.ctypeslib.as_array(api.llama_get_logits_ith(context, row), shape=(size,))
 
