@@ -110,8 +110,8 @@ def check_draft(draft: Draft) -> None:
         value = getattr(draft, name)
         if value is not None and not _DIGEST.fullmatch(value):
             raise ValueError(f"The draft's {name} must be 64 hexadecimal digits, as `put_body` returns them.")
-    if (draft.input_digest and draft.input_body is not None) or (draft.output_digest and draft.output_body is not None):
-        raise ValueError("A draft has a body or its digest, not both.")
+    if draft.output_digest is not None and draft.output_body is not None:
+        raise ValueError("A draft has an output_body or its output_digest, not both.")
     nanos_up(draft.cost_usd, "The draft's cost_usd")
 
 

@@ -69,8 +69,8 @@ class Draft:
     `stream` groups entries ("task/tsk_…", "calls", "keys"); `type` is a dotted past tense
     ("task.submitted"). `cause` is the seq of the entry that led to this one. `data` is small, readable
     and redacted. `key` makes the append idempotent: appending the same key again returns the entry
-    that is already there and records nothing. A body that comes along is stored in the same
-    transaction, and the entry names its digest.
+    that is already there and records nothing. `output_body` is stored in the same transaction,
+    and the entry names its digest.
     """
 
     stream: str
@@ -83,7 +83,6 @@ class Draft:
     output_digest: str | None = None
     cost_usd: Decimal = Decimal(0)
     key: str | None = None
-    input_body: bytes | None = None
     output_body: bytes | None = None
 
 

@@ -131,16 +131,13 @@ class SqlLedger:
             return pack(redact_body(content))
         return await self._in_thread(lambda: pack(redact_body(content)))
 
-    async def _ready(self, draft: Draft) -> tuple[Draft, list[PackedBody]]:
-        """A draft that may be chained, and the bodies that come along."""
-        ready, packed = redact_draft(draft), []
-        if draft.input_body is not None:
-            packed.append(body := await self._packed(draft.input_body))
-            ready = replace(ready, input_digest=body.digest, input_body=None)
-        if draft.output_body is not None:
-            packed.append(body := await self._packed(draft.output_body))
-            ready = replace(ready, output_digest=body.digest, output_body=None)
-        return ready, packed
+    async def _ready(self, draft: Draft) -> tuple[Draft, PackedBody | None]:
+        """A draft that may be chained, and the body that comes along."""
+        ready = redact_draft(draft)
+        if draft.output_body is None:
+            return ready, None
+        packed = await self._packed(draft.output_body)
+        return replace(ready, output_digest=packed.digest, output_body=None), packed
 
     async def get_body(self, digest: str) -> bytes:
         """As `Ledger.get_body`; raises `LedgerDamaged` for a body that was altered."""

@@ -53,6 +53,10 @@ _TEXT = "0d6d4c1f51b24f0c9b0c2c2e6d1f7a55"
 class AnswerStream(ABC):
     """Turns the chunks of one answer into the JSON of a stream's events."""
 
+    _shape: type[ChatCompletionChunk | TextCompletion]
+    _object: str
+    _prefix: str
+
     def __init__(self, request_id: str, include_usage: bool, service_tier: str | None = None) -> None:
         self._request_id = request_id
         self._created = int(time.time())
@@ -79,17 +83,19 @@ class AnswerStream(ABC):
         return self._around[index, model]
 
     def _encoded(self, model: str, choices: Sequence[Any], usage: UsageShape | None) -> str:
-        event = self._event(model, choices)
+        event = self._shape(
+            id=f"{self._prefix}-{self._request_id}",
+            object=self._object,
+            created=self._created,
+            model=model,
+            choices=list(choices),
+        )
         if self._include_usage:
             event = event.model_copy(update={"usage": usage})
         return event.served_as(self._service_tier).json_text()
 
     def _piece(self, chunk: Chunk) -> str:
         return self._encoded(chunk.model, [self._choice(chunk)], None)
-
-    @abstractmethod
-    def _event(self, model: str, choices: Sequence[Any]) -> ChatCompletionChunk | TextCompletion:
-        """The shape of an event."""
 
     @abstractmethod
     def _choice(self, chunk: Chunk) -> ChatDelta | TextChoice:
@@ -99,14 +105,7 @@ class AnswerStream(ABC):
 class ChatStream(AnswerStream):
     """The events of /v1/chat/completions."""
 
-    def _event(self, model: str, choices: Sequence[ChatDelta]) -> ChatCompletionChunk:
-        return ChatCompletionChunk(
-            id=f"chatcmpl-{self._request_id}",
-            object="chat.completion.chunk",
-            created=self._created,
-            model=model,
-            choices=list(choices),
-        )
+    _shape, _object, _prefix = ChatCompletionChunk, "chat.completion.chunk", "chatcmpl"
 
     def _choice(self, chunk: Chunk) -> ChatDelta:
         fields: dict[str, object] = {}
@@ -127,18 +126,11 @@ class ChatStream(AnswerStream):
 class TextStream(AnswerStream):
     """The events of /v1/completions."""
 
+    _shape, _object, _prefix = TextCompletion, "text_completion", "cmpl"
+
     def __init__(self, request_id: str, include_usage: bool, service_tier: str | None = None) -> None:
         super().__init__(request_id, include_usage, service_tier)
         self._offsets: dict[int, int] = {}
-
-    def _event(self, model: str, choices: Sequence[TextChoice]) -> TextCompletion:
-        return TextCompletion(
-            id=f"cmpl-{self._request_id}",
-            object="text_completion",
-            created=self._created,
-            model=model,
-            choices=list(choices),
-        )
 
     def _choice(self, chunk: Chunk) -> TextChoice:
         offset = self._offsets.get(chunk.index, 0)

@@ -87,14 +87,14 @@ class Writing(Reading):
         super().__init__(connection, clock)
         self._stored_head = self._head = entries.load_head(connection)
 
-    def append(self, draft: Draft, packed: Sequence[bodies.PackedBody] = ()) -> Entry:
-        """Chain a checked, redacted draft, store its bodies, count its cost; or give the entry its key already has."""
+    def append(self, draft: Draft, packed: bodies.PackedBody | None = None) -> Entry:
+        """Chain a checked, redacted draft, store its body, count its cost; or give the entry its key already has."""
         if draft.key is not None and (there := self.find(draft.key)):
             return there
         head = self._head
         entry = seal(draft, seq=head.seq + 1, time=self._now(head), previous_hash=head.hash)
-        for body in packed:
-            self.put_body(body)
+        if packed is not None:
+            self.put_body(packed)
         entries.insert_entry(self._connection, entry)
         if entry.cost_usd:
             nanos = nanos_up(entry.cost_usd, "cost_usd")
@@ -127,7 +127,7 @@ class Writing(Reading):
             raise _budget_exceeded(tenant, budget, asked=nanos, spend=(settled, held), now=now)
         accounts.insert_hold(self._connection, accounts.Hold(key, tenant, nanos, time_text(now)))
 
-    def settle(self, key: str, draft: Draft, packed: Sequence[bodies.PackedBody] = ()) -> Entry:
+    def settle(self, key: str, draft: Draft, packed: bodies.PackedBody | None = None) -> Entry:
         """As `Accounts.settle`; a draft whose own key is already recorded is settled, whatever became of the hold."""
         hold = accounts.find_hold(self._connection, key)
         if hold is None:

@@ -66,6 +66,17 @@ async def test_what_does_not_fit_is_refused_in_a_sentence(ledger: SqlLedger) -> 
     await ledger.reserve("call_2", "default", Decimal(1), TEN)
 
 
+async def test_what_is_asked_for_is_stored_with_its_hold_and_only_then(ledger: SqlLedger) -> None:
+    digest = await ledger.reserve("call_1", "default", Decimal(6), TEN, body=b"a question")
+    assert digest is not None
+    assert await ledger.get_body(digest) == b"a question"
+    with pytest.raises(BudgetExceeded):
+        await ledger.reserve("call_2", "default", Decimal(6), TEN, body=b"another question")
+    assert await ledger.reserve("call_3", "default", Decimal(1), TEN) is None
+    verification = await ledger.verify()
+    assert (verification.bodies, verification.ok) == (1, True)
+
+
 async def test_a_limit_is_never_rounded_up_nor_an_amount_down(ledger: SqlLedger) -> None:
     with pytest.raises(BudgetExceeded):
         await ledger.reserve("call_1", "default", Decimal("0.0000000011"), Budget(Decimal("0.0000000019")))

@@ -188,6 +188,25 @@ async def test_bodies_are_kept_once_under_the_digest_of_what_is_kept(ledger: Sql
         await ledger.get_body("0" * 64)
 
 
+@pytest.mark.parametrize("content", [b"", b"short", f"key={KEY} ".encode() * 2000])
+async def test_a_body_that_comes_along_is_stored_with_its_entry(ledger: SqlLedger, content: bytes) -> None:
+    entry = await ledger.append(draft(output_body=content, key="once"))
+    redacted = content.replace(KEY.encode(), b"[redacted:bailey-key]")
+    assert entry.output_digest == hashlib.sha256(redacted).hexdigest()
+    assert await ledger.get_body(entry.output_digest) == redacted
+    assert await ledger.append(draft(output_body=b"another", key="once")) == entry
+    verification = await ledger.verify()
+    assert (verification.entries, verification.bodies, verification.ok) == (1, 1, True)
+
+
+async def test_an_entry_that_is_refused_leaves_no_body(ledger: SqlLedger) -> None:
+    with pytest.raises(ValueError, match="output_body or its output_digest"):
+        await ledger.append(draft(output_body=b"said", output_digest="0" * 64))
+    with pytest.raises(ValueError, match="cause"):
+        await ledger.append(draft(output_body=b"said", cause=7))
+    assert (await ledger.verify()).bodies == 0
+
+
 async def test_the_same_body_put_many_times_at_once_is_one_body(ledger: SqlLedger) -> None:
     digests = await asyncio.gather(*(ledger.put_body(b"the same") for _ in range(20)))
     assert len(set(digests)) == 1

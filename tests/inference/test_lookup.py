@@ -50,12 +50,10 @@ def test_where_few_guesses_are_right_few_are_made() -> None:
 LETTERS = {ord("a"): 100.0, ord("b"): 100.0, ord("c"): 100.0}  # answers of three letters repeat themselves
 
 
-def counted(engine: LlamaCppEngine, monkeypatch: pytest.MonkeyPatch, *, guessing: bool) -> list[int]:
-    """The guessed tokens of each step from now on; without `guessing`, there are none."""
-    runner, scheduler, guessed = engine._worker._runner, engine._worker._scheduler, []
+def counted(engine: LlamaCppEngine, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The guessed tokens of each step from now on."""
+    runner, guessed = engine._worker._runner, []
     assert runner is not None
-    if not guessing:
-        scheduler._guess_tokens = 0
     forward = runner.forward
 
     def count(steps: list[Step]) -> list[int]:
@@ -76,8 +74,8 @@ async def test_answers_are_the_same_with_fewer_steps(
     wanted = prompt("abcabcabcabc", max_tokens=120, logit_bias=LETTERS, **sampling)
     answers, steps, guesses = [], [], []
     for guessing in (False, True):
-        async with engine_of(tiny_gguf) as engine:
-            guessed = counted(engine, monkeypatch, guessing=guessing)
+        async with engine_of(tiny_gguf, guesses=guessing) as engine:
+            guessed = counted(engine, monkeypatch)
             answers.append(await complete(engine, wanted))
             steps.append(len(guessed))
             guesses.append(sum(guessed))
@@ -92,7 +90,7 @@ async def test_a_stop_string_in_the_middle_of_a_guess_ends_the_answer(
     async with engine_of(tiny_gguf) as engine:
         whole = (await complete(engine, prompt("abcabcabc", max_tokens=100, logit_bias=LETTERS))).text
         stop = whole[60:66]
-        counted(engine, monkeypatch, guessing=True)
+        counted(engine, monkeypatch)
         stopped = await complete(engine, prompt("abcabcabc", max_tokens=100, logit_bias=LETTERS, stop=(stop,)))
         assert stopped.text == whole[: whole.index(stop)]
         again = await complete(engine, prompt("abcabcabc", max_tokens=100, logit_bias=LETTERS))
