@@ -26,6 +26,10 @@ GUESS_TOKENS = 16
 SMALL_STEP_TOKENS = 128
 """A step of fewer tokens would read all weights for little."""
 
+TILE_TOKENS = 64
+"""ggml's flash attention takes so many tokens at a time, fewer at the same cost. With 2,048 tokens of random-0.5b in
+pieces of 192, a step computed an eighth more tokens per second than in pieces of 200."""
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -110,7 +114,7 @@ class Scheduler:
         """The next step: prompts, interactive ones first, or after enough of them every answer's next token."""
         answers = [sequence for sequence in self.running if sequence.answering]
         prompts = [sequence for sequence in self.running if not sequence.answering]
-        longest = self.pace.prompt_tokens(self._batch_tokens)
+        longest = self.pace.prompt_tokens(self._batch_tokens) if answers else self._batch_tokens
         if prompts and (not answers or not self._since_answers):
             prompts.sort(key=lambda sequence: not sequence.urgent)  # stable: otherwise in the order of their arrival
             steps = list(pieces(prompts, longest))
@@ -142,8 +146,16 @@ def pieces(prompts: Many[Sequence], room: int) -> Iterator[Step]:
     """
     filled = 0
     for sequence in prompts:
-        count = -(-sequence.pending // -(-sequence.pending // room))
+        count = _piece(sequence.pending, room)
         if filled and (count < sequence.pending or filled + count > min(SMALL_STEP_TOKENS, room)):
             return
         filled += count
         yield Step(sequence, sequence.computed, count, output=count == sequence.pending)
+
+
+def _piece(pending: int, room: int) -> int:
+    """How many of a prompt's tokens come next: all, or whole tiles, about as many as in the pieces after it."""
+    if pending <= room:
+        return pending
+    even = -(-pending // -(-pending // room))
+    return min(-(-even // TILE_TOKENS) * TILE_TOKENS, room - room % TILE_TOKENS or room)

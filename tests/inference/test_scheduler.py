@@ -28,8 +28,8 @@ async def test_a_long_prompt_is_computed_in_chunks() -> None:
     scheduler.add(generation(10))
     assert [compute(scheduler) for _ in range(4)] == [
         [(0, 4, False)],
-        [(4, 3, False)],
-        [(7, 3, True)],
+        [(4, 4, False)],
+        [(8, 2, True)],
         [(10, 1, True)],
     ]
 
@@ -40,9 +40,9 @@ async def test_prompts_and_answers_take_turns() -> None:
     compute(scheduler)
     scheduler.add(generation(6))
     assert [compute(scheduler) for _ in range(5)] == [
-        [(0, 3, False)],
+        [(0, 4, False)],
         [(2, 1, True)],
-        [(3, 3, True)],
+        [(4, 2, True)],
         [(3, 1, True), (6, 1, True)],
         [(4, 1, True), (7, 1, True)],
     ]
@@ -56,16 +56,23 @@ async def test_a_long_prompt_lets_answers_go_on_after_a_bounded_time() -> None:
     assert compute(scheduler) == [(0, 64, False)]  # nothing was measured yet: 47 even pieces
     assert compute(scheduler) == [(2, 1, True)]
     scheduler.pace.observe(100, 0.5)  # 5 ms a token
-    assert compute(scheduler) == [(64, 196, False)]  # 15 even pieces of at most 200
+    assert compute(scheduler) == [(64, 192, False)]  # at most 200, in whole tiles of 64
     assert compute(scheduler) == [(3, 1, True)]
     for _ in range(50):
         scheduler.pace.observe(100, 2.0)  # a slow neighbour: 20 ms a token
-    assert compute(scheduler) == [(260, 64, False)]
+    assert compute(scheduler) == [(256, 64, False)]
     assert compute(scheduler) == [(4, 1, True)]
     for _ in range(50):
         scheduler.pace.observe(100, 0.1)
-    assert compute(scheduler) == [(324, 446, False)]  # the whole batch, as far as pieces are even
+    assert compute(scheduler) == [(320, 448, False)]  # about as many as in the pieces after it
     assert compute(scheduler) == [(5, 1, True)]
+
+
+async def test_a_prompt_for_which_no_answer_waits_is_computed_in_whole_batches() -> None:
+    scheduler = Scheduler(slots=2, batch_tokens=512)
+    scheduler.pace.observe(100, 2.0)
+    scheduler.add(generation(1500))
+    assert [compute(scheduler)[0][1] for _ in range(3)] == [512, 512, 476]
 
 
 async def test_the_next_answer_begins_before_the_first_goes_on() -> None:
@@ -73,7 +80,7 @@ async def test_the_next_answer_begins_before_the_first_goes_on() -> None:
     scheduler.pace.observe(100, 0.2)
     scheduler.add(generation(2000))
     scheduler.add(generation(400, first=5000))
-    assert [compute(scheduler)[0][1] for _ in range(6)] == [500, 500, 500, 500, 400, 1]
+    assert [compute(scheduler)[0][1] for _ in range(6)] == [512, 512, 512, 464, 400, 1]
     assert [sequence.generated for sequence in scheduler.running] == [2, 2]
 
 
