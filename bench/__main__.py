@@ -6,9 +6,10 @@ import asyncio
 import sys
 
 from bench import ledger, models
+from bench.api import group as api
 from bench.cpu import group as cpu
 
-GROUPS = {"models": models.measure, "ledger": ledger.measure, "cpu": cpu.measure}
+GROUPS = {"models": models.measure, "ledger": ledger.measure, "api": api.measure, "cpu": cpu.measure}
 
 
 def main() -> int:

@@ -7,16 +7,18 @@ from importlib.metadata import version
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from gateway.access import Access
 from gateway.assemble import Appliance
 from gateway.envelope import Envelope
-from gateway.errors import TABLE, http_error
+from gateway.errors import TABLE, http_error, internal_error, plain_error
 from gateway.operations import operations_router
 from gateway.tasks_api import tasks_router
-from inference.openai.body import explain
+from inference.anthropic.routes import messages_router
 from inference.openai.routes import engine_router, error_response
+from inference.responses.routes import responses_router
+from inference.wire.body import explain
 
 
 def create_app(appliance: Appliance) -> FastAPI:
@@ -25,6 +27,8 @@ def create_app(appliance: Appliance) -> FastAPI:
     access = Access(appliance.keys, appliance.config)
     developer, approver = access.caller("developer"), access.caller("approver")
     app.include_router(engine_router(appliance.engine, developer))
+    app.include_router(messages_router(appliance.engine, developer))
+    app.include_router(responses_router(appliance.engine, appliance.responses, developer))
     app.include_router(tasks_router(appliance.tasks, appliance.config.tenants, developer, approver))
     app.include_router(operations_router(appliance.readiness, appliance.memory, appliance.telemetry))
     for kind in TABLE:
@@ -36,7 +40,8 @@ def create_app(appliance: Appliance) -> FastAPI:
 
 
 async def _known_error(request: Request, error: Exception) -> Response:
-    return http_error(error) or Response(status_code=500)
+    path, request_id = request.url.path, request.state.request_id
+    return http_error(error, path, request_id) or internal_error(path, request_id)
 
 
 async def _invalid_body(request: Request, error: Exception) -> Response:
@@ -45,9 +50,8 @@ async def _invalid_body(request: Request, error: Exception) -> Response:
 
 
 async def _plain_error(request: Request, error: Exception) -> Response:
-    """Starlette's own errors (no such path, wrong method) in OpenAI's shape."""
+    """Starlette's own errors (no such path, wrong method) in our shapes."""
     status = error.status_code if isinstance(error, HTTPException) else 500
     detail = error.detail if isinstance(error, HTTPException) else "error"
-    message = f"{request.method} {request.url.path}: {detail}."
-    body = {"message": message, "type": "invalid_request_error", "param": None, "code": "http_error"}
-    return JSONResponse({"error": body}, status)
+    path = request.url.path
+    return plain_error(status, f"{request.method} {path}: {detail}.", path, request.state.request_id)

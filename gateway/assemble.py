@@ -24,6 +24,7 @@ from codegen.workflow import Workshop
 from gateway.config import Config
 from gateway.keys import Keys
 from gateway.problems import StartProblem
+from gateway.responses_store import LedgerResponses
 from gateway.settings import Settings, secrets
 from gateway.telemetry import MeteredEngine, Telemetry, memory_of
 from inference.catalog import HttpModel, LlamaCppModel, ModelSpec, VllmModel
@@ -31,6 +32,7 @@ from inference.engines import Resources, build_engine
 from inference.errors import WeightsError
 from inference.memory import in_words
 from inference.protocol import Engine
+from inference.responses.store import ResponseStore
 from inference.weights import WeightsStore
 from ledger.protocol import Ledger
 from ledger.sql_ledger import SqlLedger, open_ledger, utc_now
@@ -56,6 +58,11 @@ class Appliance:
     sandbox: Sandbox
     telemetry: Telemetry
     engines: Mapping[str, Engine]
+
+    @property
+    def responses(self) -> ResponseStore:
+        """Where responses are kept."""
+        return LedgerResponses(self.ledger, self.config)
 
     def memory(self) -> dict[str, str]:
         """What engines have allocated and what is resident, where known: model -> phrase."""

@@ -23,10 +23,10 @@ from gateway.problems import BatchProblem
 from inference.collect import complete
 from inference.errors import EngineError, InvalidRequest
 from inference.openai import encode
-from inference.openai.body import explain
 from inference.openai.errors import error_body
 from inference.openai.requests import ChatBody, CompletionBody, EmbeddingsBody, TieredBody
 from inference.protocol import Caller, Engine, new_request_id
+from inference.wire.body import explain
 
 log = logging.getLogger(__name__)
 

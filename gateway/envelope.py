@@ -54,11 +54,11 @@ class Envelope:
         try:
             await self._answer(scope, receive, answer)
         except tuple(TABLE) as error:
-            await _respond(http_error(error) or Response(status_code=500), scope, receive, answer)
+            failure = http_error(error, scope["path"], request_id) or internal_error(scope["path"], request_id)
+            await _respond(failure, scope, receive, answer)
         except Exception:
             log.exception("unforeseen error", extra={"request_id": request_id})
-            failure = Response(internal_error(request_id), 500, media_type="application/json")
-            await _respond(failure, scope, receive, answer)
+            await _respond(internal_error(scope["path"], request_id), scope, receive, answer)
         finally:
             self._account(scope, answer.status, time.monotonic() - started)
 

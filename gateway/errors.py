@@ -1,11 +1,11 @@
-"""Which HTTP status and code an error of any package has: one table, in OpenAI's shape.
+"""Which HTTP status and code an error of any package has: one table, in OpenAI's shape or that of Anthropic's routes.
 
 Engine errors carry theirs themselves (inference/errors.py); everything else is listed here.
 """
 
 from __future__ import annotations
 
-import json
+from dataclasses import dataclass
 
 from starlette.responses import JSONResponse, Response
 
@@ -19,8 +19,10 @@ from codegen.protocol import (
     WrongState,
 )
 from gateway.keys import ExpiredKey, InvalidKey, RoleTooLow
+from inference.anthropic.errors import OVERLOADED
+from inference.anthropic.routes import MESSAGES
+from inference.anthropic.routes import error_response as messages_error
 from inference.errors import EngineError
-from inference.openai.errors import error_headers
 from ledger.protocol import LedgerError
 from retrieval.protocol import IndexUnavailable
 from sandbox.protocol import SandboxError
@@ -59,23 +61,40 @@ TABLE: dict[type[Exception], tuple[int, str, str]] = {
 }
 
 
-def http_error(error: Exception) -> Response | None:
-    """The answer for an error that is in the table; None for an unforeseen one."""
+def http_error(error: Exception, path: str, request_id: str) -> Response | None:
+    """The answer for an error that is in the table, in the format of the path; None for an unforeseen one."""
     if isinstance(error, EngineError):
-        body = {"message": error.message, "type": error.type, "param": error.param, "code": error.code}
-        return JSONResponse({"error": body}, error.status, error_headers(error))
+        return _answer(path, request_id, _Problem(error.status, error.type, error.code, error.message, error.param))
     for kind, (status, type_, code) in TABLE.items():
         if isinstance(error, kind):
-            headers = {"retry-after": "5"} if status == 503 else None
-            return JSONResponse(
-                {"error": {"message": str(error), "type": type_, "param": None, "code": code}}, status, headers
-            )
+            return _answer(path, request_id, _Problem(status, type_, code, str(error)))
     return None
 
 
-def internal_error(request_id: str) -> bytes:
-    """The body for what nobody foresaw: no detail, but the id under which the log has it."""
+def plain_error(status: int, message: str, path: str, request_id: str) -> Response:
+    """The answer for what the framework refuses: no such path, wrong method."""
+    return _answer(path, request_id, _Problem(status, "invalid_request_error", "http_error", message))
+
+
+def internal_error(path: str, request_id: str) -> Response:
+    """The answer for what nobody foresaw: no detail, but the id under which the log has it."""
     message = f"The appliance made an error; its log has it under {request_id}."
-    return json.dumps(
-        {"error": {"message": message, "type": "server_error", "param": None, "code": "internal_error"}}
-    ).encode()
+    return _answer(path, request_id, _Problem(500, "server_error", "internal_error", message))
+
+
+@dataclass(frozen=True, slots=True)
+class _Problem:
+    status: int
+    type: str
+    code: str
+    message: str
+    param: str | None = None
+
+
+def _answer(path: str, request_id: str, problem: _Problem) -> Response:
+    headers = {"retry-after": "5"} if problem.status == 503 else {}
+    if path.startswith(MESSAGES):
+        status = OVERLOADED if problem.status == 503 else problem.status
+        return messages_error(status, problem.message, request_id, headers)
+    body = {"message": problem.message, "type": problem.type, "param": problem.param, "code": problem.code}
+    return JSONResponse({"error": body}, problem.status, headers)

@@ -5,7 +5,7 @@
 from collections.abc import Awaitable, Callable
 
 from fastapi import APIRouter
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
 from gateway.telemetry import EXPOSITION_TYPE, Telemetry
 
@@ -26,14 +26,14 @@ def operations_router(readiness: Readiness, memory: Memory, telemetry: Telemetry
         """The process is alive."""
         return {"status": "ok"}
 
-    @router.get("/readyz")
+    @router.get("/readyz", responses={503: {"description": "Not yet, or not any more."}})
     async def readyz() -> JSONResponse:
         """Whether requests are answered; 503 with what is missing. And the memory of engines."""
         missing = await readiness()
         status = "not ready" if missing else "ready"
         return JSONResponse({"status": status, "missing": missing, "memory": memory()}, 503 if missing else 200)
 
-    @router.get("/metrics")
+    @router.get("/metrics", response_class=PlainTextResponse)
     async def metrics() -> Response:
         """Prometheus' text format."""
         return Response(telemetry.exposition(), media_type=EXPOSITION_TYPE)

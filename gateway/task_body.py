@@ -11,7 +11,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from codegen.protocol import InvalidTask, RepositoryNotFound, TaskRequest
-from inference.openai.body import Body
+from inference.wire.body import Body
 
 # What `git check-ref-format --branch` takes.
 _BRANCH = re.compile(

@@ -23,6 +23,7 @@ from codegen.state import Status, TaskState
 from codegen.tasks import Tasks
 from gateway.access import CallerOf
 from gateway.task_body import RejectBody, TaskBody
+from inference.openai.routes import ERRORS
 from inference.protocol import Caller
 from ledger.protocol import Entry
 from router.spec import TenantSpec
@@ -87,7 +88,7 @@ def event_json(entry: Entry) -> dict[str, Any]:
 
 def tasks_router(tasks: Tasks, tenants: Sequence[TenantSpec], developer: CallerOf, approver: CallerOf) -> APIRouter:
     """The routes. `developer` and `approver` are dependencies that give the caller of that role."""
-    router = APIRouter(prefix="/v1/tasks", tags=["tasks"])
+    router = APIRouter(prefix="/v1/tasks", tags=["tasks"], responses=ERRORS)
     _add_work(router, tasks, {tenant.name: tenant for tenant in tenants}, developer)
     _add_reading(router, tasks, developer)
     _add_decisions(router, tasks, developer, approver)
@@ -127,10 +128,10 @@ def _add_reading(router: APIRouter, tasks: Tasks, developer: CallerOf) -> None:
         """One task now."""
         return TaskView.of(await tasks.state(task_id, caller.tenant))
 
-    @router.get("/{task_id}/diff", response_class=PlainTextResponse)
-    async def diff(task_id: TaskId, caller: Annotated[Caller, Depends(developer)]) -> str:
+    @router.get("/{task_id}/diff", responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}})
+    async def diff(task_id: TaskId, caller: Annotated[Caller, Depends(developer)]) -> PlainTextResponse:
         """The proposed change, as a unified diff."""
-        return await tasks.diff(task_id, caller.tenant)
+        return PlainTextResponse(await tasks.diff(task_id, caller.tenant))
 
     @router.get("/{task_id}/events", response_class=StreamingResponse)
     async def events(

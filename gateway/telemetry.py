@@ -16,7 +16,7 @@ from prometheus_client.registry import Collector
 
 from inference.errors import EngineError
 from inference.memory import KnowsMemory
-from inference.protocol import ChatRequest, Chunk, Embeddings, EmbedRequest, Engine, Health, ModelCard, Usage
+from inference.protocol import ChatRequest, Chunk, Embeddings, EmbedRequest, Engine, Health, ModelCard, Tokens, Usage
 
 __all__ = ["EXPOSITION_TYPE", "MeteredEngine", "Telemetry"]
 
@@ -151,6 +151,10 @@ class MeteredEngine:
             self._telemetry.call_ended()
         self._telemetry.usage(embeddings.model, request.caller.tenant, embeddings.usage)
         return embeddings
+
+    async def tokenize(self, request: ChatRequest) -> Tokens:
+        """The engine's reading of a prompt; nothing is counted as used."""
+        return await self._engine.tokenize(request)
 
     async def health(self) -> Health:
         """The engine's health."""

@@ -59,6 +59,18 @@ class Price(Spec):
         return tokens / 1_000_000
 
 
+class InfillMarks(Spec):
+    """The control tokens, by name, between which a model reads what stands before and after a gap and then fills it."""
+
+    prefix: Annotated[str, Field(min_length=1)]
+    suffix: Annotated[str, Field(min_length=1)]
+    middle: Annotated[str, Field(min_length=1)]
+
+    def around(self, before: str, after: str) -> str:
+        """The prompt that asks for what stands between both."""
+        return f"{self.prefix}{before}{self.suffix}{after}{self.middle}"
+
+
 class ModelBase(Spec):
     """What every model declares, whatever engine runs it."""
 
@@ -72,6 +84,10 @@ class ModelBase(Spec):
     price: Price = Price()
     data_classes: tuple[str, ...] | None = Field(
         default=None, description="Data classes this model may see; unset: all for local models, none for remote ones."
+    )
+    infill: InfillMarks | None = Field(
+        default=None,
+        description="Its fill-in-the-middle tokens. Unset: those of the GGUF file; another server gets `suffix`.",
     )
     concurrency: Annotated[int, Field(ge=1, le=1024)] = Field(default=4, description="Requests answered at once.")
     queue: Annotated[int, Field(ge=0, le=100_000)] = Field(default=32, description="Requests that may wait for a slot.")

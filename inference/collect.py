@@ -41,6 +41,7 @@ class _Partial:
     tool_calls: dict[int, list[ToolCallDelta]] = field(default_factory=dict)
     logprobs: list[TokenLogprob] = field(default_factory=list)
     finish_reason: FinishReason | None = None
+    stop_string: str | None = None
 
 
 class Collector:
@@ -65,6 +66,7 @@ class Collector:
         partial.text.append(chunk.text)
         partial.logprobs.extend(chunk.logprobs)
         partial.finish_reason = chunk.finish_reason or partial.finish_reason
+        partial.stop_string = chunk.stop_string or partial.stop_string
         for delta in chunk.tool_calls:
             partial.tool_calls.setdefault(delta.position, []).append(delta)
 
@@ -88,7 +90,8 @@ class Collector:
 
 def _choice(partial: _Partial) -> Choice:
     calls = tuple(_tool_call(deltas) for _, deltas in sorted(partial.tool_calls.items()))
-    return Choice("".join(partial.text), partial.finish_reason or "length", calls, tuple(partial.logprobs))
+    reason = partial.finish_reason or "length"
+    return Choice("".join(partial.text), reason, calls, tuple(partial.logprobs), partial.stop_string)
 
 
 def _tool_call(deltas: Iterable[ToolCallDelta]) -> ToolCall:

@@ -10,16 +10,18 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from inference.capabilities import check_embed, check_request
-from inference.catalog import HttpModel
+from inference.catalog import HttpModel, InfillMarks
 from inference.deadline import until_deadline, within_deadline
 from inference.errors import AuthenticationFailed, EngineError, EngineUnavailable
-from inference.openai import decode, outgoing, sse
+from inference.openai import decode, outgoing
 from inference.openai.errors import read_error, read_stream_error
-from inference.protocol import ChatRequest, Chunk, Embeddings, EmbedRequest, Health, ModelCard, Usage
+from inference.protocol import ChatRequest, Chunk, Embeddings, EmbedRequest, Health, ModelCard, Tokens, Usage
 from inference.vectors import unit_vectors
+from inference.wire import sse
 
 if TYPE_CHECKING:
     import httpx
@@ -82,6 +84,11 @@ class HttpEngine:
         rows = np.asarray(vectors, dtype=np.float32)
         return Embeddings(unit_vectors(rows, request.dimensions), usage, self._model.name)
 
+    async def tokenize(self, request: ChatRequest) -> Tokens:
+        """An estimate: the format has no way to ask for more."""
+        check_request(self.models(), request)
+        return Tokens(_estimate(_prompt(request)), None, self._model.name)
+
     async def health(self) -> Health:
         """Whether the other end answers GET /models; asked at most every few seconds."""
         now = time.monotonic()
@@ -116,7 +123,8 @@ class HttpEngine:
         if request.prompt is None:
             path, body, read = "chat/completions", outgoing.chat_body(request, self._upstream_name), decode.chat_chunks
         else:
-            path, body, read = "completions", outgoing.completion_body(request, self._upstream_name), decode.text_chunks
+            body = outgoing.completion_body(filled_in(request, self._model.infill), self._upstream_name)
+            path, read = "completions", decode.text_chunks
         tally = _Tally(request)
         limit, what = self._model.first_token_timeout_seconds, "first token"
         async with aclosing(self._events(path, body, request.request_id)) as events:
@@ -223,9 +231,13 @@ class _Tally:
         """What the server counted; else an estimate: at least one token per piece, and four bytes per token."""
         if self._usage is not None and (self._usage.prompt_tokens or self._usage.completion_tokens):
             return self._usage
-        texts = [message.content for message in self._request.messages]
-        prompt = "".join(texts) + (self._request.prompt or "") + (self._request.suffix or "")
-        return Usage(_estimate(prompt), max(self._pieces, self._bytes // BYTES_PER_TOKEN), estimated=True)
+        return Usage(
+            _estimate(_prompt(self._request)), max(self._pieces, self._bytes // BYTES_PER_TOKEN), estimated=True
+        )
+
+
+def _prompt(request: ChatRequest) -> str:
+    return "".join(message.content for message in request.messages) + (request.prompt or "") + (request.suffix or "")
 
 
 def _estimate(text: str) -> int:
@@ -240,6 +252,13 @@ async def _beginning(response: httpx.Response) -> str:
         if len(body) >= ERROR_BODY_BYTES:
             break
     return body[:ERROR_BODY_BYTES].decode("utf-8", "replace")
+
+
+def filled_in(request: ChatRequest, marks: InfillMarks | None) -> ChatRequest:
+    """A completion whose suffix stands in the prompt, if models.yaml says how; few servers know `suffix`."""
+    if marks is None or request.suffix is None or request.prompt is None:
+        return request
+    return replace(request, prompt=marks.around(request.prompt, request.suffix), suffix=None)
 
 
 async def _drain(pieces: AsyncIterator[bytes]) -> None:

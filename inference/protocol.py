@@ -1,8 +1,7 @@
-"""The contract of everything that can answer.
+"""The contract of everything that can answer: llama.cpp, vLLM, an HTTP endpoint, a script, the router.
 
-A llama.cpp model, a vLLM child, an HTTP endpoint, a scripted fake and the router are all an
-`Engine`: one stream of chunks, embeddings, health. The HTTP routes are written once, for any Engine,
-and one contract suite (tests/contracts) runs over every implementation.
+Each is an `Engine`: one stream of chunks, embeddings, tokens, health. The HTTP routes are written once, for any
+Engine, and one contract suite (tests/contracts) runs over every implementation.
 """
 
 from __future__ import annotations
@@ -115,11 +114,10 @@ class Caller:
 class ChatRequest:
     """What is asked. Exactly one of `messages` (chat) and `prompt` (plain completion) is given.
 
-    `suffix` turns a completion into fill-in-the-middle. `tried` names models whose answer to this
-    request failed verification: a router answers with a stronger one, a single engine ignores it.
-    `max_cost_usd` is the most the call may cost at worst: a priced router sees to it before anything is
-    sent, a single engine knows no prices. `deadline` is in seconds since the epoch.
-    `priority` is for queues of ours: no engine tells another server.
+    `suffix` turns a completion into fill-in-the-middle. `tried` names models whose answer to this request failed
+    verification: a router answers with a stronger one, a single engine ignores it. `max_cost_usd` is the most the call
+    may cost at worst: a priced router sees to it before anything is sent, a single engine knows no prices. `deadline`
+    is in seconds since the epoch. `priority` is for queues of ours: no engine tells another server.
     """
 
     model: str
@@ -141,10 +139,7 @@ class ChatRequest:
 
 @dataclass(frozen=True, slots=True)
 class EmbedRequest:
-    """Texts to embed; `dimensions` asks for the first so many components, normalised again.
-
-    `deadline` (seconds since the epoch) and `priority` are those of a `ChatRequest`.
-    """
+    """Texts to embed; `dimensions` asks for the first so many components, normalised again. The rest as in chats."""
 
     model: str
     texts: tuple[str, ...]
@@ -192,9 +187,9 @@ class TokenLogprob:
 class Chunk:
     """A piece of an answer.
 
-    `index` is the choice (0 .. n-1). Every choice ends with exactly one chunk that has a
-    `finish_reason`; the stream's last chunk has the `usage` of all choices together. `model` is the
-    concrete model that answers; `route` is a router's one-line reason, on the first chunk only.
+    `index` is the choice (0 .. n-1). Every choice ends with exactly one chunk that has a `finish_reason`, and the
+    `stop_string` that ended it if one did and is known; the last chunk has the `usage` of all choices together.
+    `model` is the concrete model that answers; `route` is a router's one-line reason, on the first chunk only.
     """
 
     text: str = ""
@@ -205,6 +200,7 @@ class Chunk:
     usage: Usage | None = None
     model: str = ""
     route: str = ""
+    stop_string: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +211,7 @@ class Choice:
     finish_reason: FinishReason
     tool_calls: tuple[ToolCall, ...] = ()
     logprobs: tuple[TokenLogprob, ...] = ()
+    stop_string: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,11 +239,17 @@ class Embeddings:
 
 
 @dataclass(frozen=True, slots=True)
-class Health:
-    """Whether an engine can answer now; `detail` is a sentence for a person.
+class Tokens:
+    """A prompt as a model reads it; if another server has it and does not tell, `ids` is None and `count` a guess."""
 
-    `memory_mib` is the memory it has allocated, by part; empty where it cannot tell.
-    """
+    count: int
+    ids: tuple[int, ...] | None
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Whether an engine can answer now, a sentence for a person, and what it has allocated, by part, if it can tell."""
 
     ready: bool
     detail: str = ""
@@ -255,10 +258,7 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
-    """A name that `ChatRequest.model` may carry, as /v1/models lists it.
-
-    `context_tokens` is the longest prompt plus answer.
-    """
+    """A name that `ChatRequest.model` may carry; `context_tokens` is the longest prompt plus answer."""
 
     id: str
     capabilities: frozenset[Capability]
@@ -284,6 +284,10 @@ class Engine(Embedder, Protocol):
 
     def stream(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         """Answer piece by piece. Closing the generator cancels the work and frees its slot."""
+        ...
+
+    async def tokenize(self, request: ChatRequest) -> Tokens:
+        """The request's prompt as the model would read it; nothing is computed. Raises `EngineError`."""
         ...
 
     async def health(self) -> Health:

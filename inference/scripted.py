@@ -10,7 +10,9 @@ import asyncio
 import hashlib
 import itertools
 import re
+import zlib
 from collections.abc import AsyncGenerator, Iterator, Sequence
+from dataclasses import replace
 
 from inference.capabilities import check_embed, check_request
 from inference.catalog import ScriptedModel
@@ -26,6 +28,7 @@ from inference.protocol import (
     ModelCard,
     Sampling,
     TokenLogprob,
+    Tokens,
     Usage,
 )
 from inference.stop import StopFilter
@@ -62,6 +65,12 @@ class ScriptedEngine:
         usage = Usage(prompt_tokens=sum(self.count_tokens(text) for text in request.texts))
         return Embeddings(unit_vectors(rows, request.dimensions), usage, self._model.name)
 
+    async def tokenize(self, request: ChatRequest) -> Tokens:
+        """The prompt by this engine's own rule, with numbers made of hashes."""
+        check_request(self.models(), request)
+        ids = tuple(zlib.crc32(token.encode()) for part in _parts(request) for token in _tokens(part))
+        return Tokens(len(ids), ids, self._model.name)
+
     async def health(self) -> Health:
         """Always ready."""
         return Health(ready=True, detail="The script is ready.")
@@ -86,14 +95,13 @@ class ScriptedEngine:
                     await asyncio.sleep(self._model.delay_seconds)
                     completion_tokens += len(chunk.logprobs)
                     logprobs = chunk.logprobs if request.sampling.logprobs else ()
-                    yield Chunk(chunk.text, index, (), logprobs, chunk.finish_reason, model=name)
+                    yield replace(chunk, index=index, logprobs=logprobs, model=name)
             yield Chunk(model=name, usage=Usage(prompt_tokens, completion_tokens))
         finally:
             self.in_flight -= 1
 
     def _prompt_tokens(self, request: ChatRequest) -> int:
-        parts = [message.content for message in request.messages] or [request.prompt or "", request.suffix or ""]
-        prompt_tokens = sum(self.count_tokens(part) for part in parts)
+        prompt_tokens = sum(self.count_tokens(part) for part in _parts(request))
         wanted = prompt_tokens + (request.sampling.max_tokens or 1)
         if wanted > self._model.context_tokens:
             raise ContextLengthExceeded(
@@ -114,6 +122,10 @@ class ScriptedEngine:
         )
 
 
+def _parts(request: ChatRequest) -> list[str]:
+    return [message.content for message in request.messages] or [request.prompt or "", request.suffix or ""]
+
+
 def _tokens(text: str) -> list[str]:
     return _TOKEN.findall(text)
 
@@ -126,7 +138,7 @@ def _choice(reply: list[str], limit: int, sampling: Sampling) -> Iterator[Chunk]
         if stop.stopped:
             break
     reason: FinishReason = "stop" if stop.stopped or len(reply) <= limit else "length"
-    yield Chunk(stop.flush(), finish_reason=reason)
+    yield Chunk(stop.flush(), finish_reason=reason, stop_string=stop.matched)
 
 
 def _features(text: str) -> list[int]:

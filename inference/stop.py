@@ -11,15 +11,21 @@ class StopFilter:
     def __init__(self, stop: Sequence[str]) -> None:
         self._stop = tuple(stop)
         self._held = ""
-        self.stopped = False
+        self.matched: str | None = None
+
+    @property
+    def stopped(self) -> bool:
+        """Whether a stop string was complete."""
+        return self.matched is not None
 
     def feed(self, piece: str) -> str:
-        """The text that is certain now; sets `stopped` when a stop string is complete."""
+        """The text that is certain now; sets `matched` when a stop string is complete."""
         text = self._held + piece
-        found = [(text.find(stop) + len(stop), text.find(stop)) for stop in self._stop if stop in text]
+        found = [(text.find(stop) + len(stop), text.find(stop), stop) for stop in self._stop if stop in text]
         if found:
-            self.stopped, self._held = True, ""
-            return text[: min(found)[1]]
+            _, begin, self.matched = min(found)
+            self._held = ""
+            return text[:begin]
         held = max((overlap(text, stop) for stop in self._stop), default=0)
         self._held = text[len(text) - held :]
         return text[: len(text) - held]

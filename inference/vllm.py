@@ -17,7 +17,7 @@ from inference.catalog import HttpModel, VllmModel
 from inference.child import Child, free_port, keep_running
 from inference.errors import EngineUnavailable
 from inference.http import HttpEngine
-from inference.protocol import ChatRequest, Chunk, Embeddings, EmbedRequest, Health, ModelCard
+from inference.protocol import ChatRequest, Chunk, Embeddings, EmbedRequest, Health, ModelCard, Tokens
 
 POLL_SECONDS = 0.2
 RETRY_AFTER_SECONDS = 10.0
@@ -71,6 +71,12 @@ class VllmEngine:
         if self._upstream is None:
             raise self._unavailable()
         return await self._upstream.embed(request)
+
+    async def tokenize(self, request: ChatRequest) -> Tokens:
+        """What the child would read."""
+        if self._upstream is None:
+            raise self._unavailable()
+        return await self._upstream.tokenize(request)
 
     async def health(self) -> Health:
         """Whether the child answers; while it does not, what it is doing and the last lines of its log."""
@@ -156,6 +162,7 @@ class VllmEngine:
             tier=model.tier,
             context_tokens=model.context_tokens,
             capabilities=model.capabilities,
+            infill=model.infill,
             url=f"http://127.0.0.1:{self._port}/v1",
             location="local",
         )

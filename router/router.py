@@ -27,6 +27,7 @@ from inference.protocol import (
     Engine,
     Health,
     ModelCard,
+    Tokens,
 )
 from ledger.protocol import Accounts, BudgetExceeded, Ledger, LedgerDamaged, LedgerUnavailable, UnknownHold
 from router.difficulty import Difficulty, estimate
@@ -174,6 +175,11 @@ class Router:
         spec = self._rules.routes.get(request.model)
         candidates = self._members(spec) if spec else [self._model(request.model)]
         return feasible(candidates, wanted, air_gapped=self._rules.air_gapped).models[0]
+
+    async def tokenize(self, request: ChatRequest) -> Tokens:
+        """The prompt as the first candidate would read it; it costs nothing. Raises `EngineError`."""
+        model = self.decide(request).candidates[0]
+        return await self._engines[model.name].tokenize(replace(request, model=model.name))
 
     # -- money and record -------------------------------------------------------------------------------------
 

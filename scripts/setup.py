@@ -25,6 +25,7 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 SANDBOX_SITE = ROOT / ".sandbox-site"
 REQUIREMENTS = ROOT / "requirements"
+SCANNERS = STATE / "scanners"
 
 # llama.cpp without what is not used: no server, tools, examples, tests, common library, HTTPS.
 LLAMA_CMAKE = (
@@ -206,6 +207,15 @@ def _show_percent(percent: int, last_shown: int, seconds: float) -> int:
     return percent
 
 
+def install_scanners() -> None:
+    """What the tests let loose on our own API, from npm; node itself comes with the Python packages."""
+    SCANNERS.mkdir(parents=True, exist_ok=True)
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy2(REQUIREMENTS / name, SCANNERS / name)
+    npm = VENV / "bin" / "npm"
+    call(npm, "ci", "--prefix", SCANNERS, "--no-fund", "--no-audit", env={"PATH": f"{npm.parent}:{os.environ['PATH']}"})
+
+
 def check_sandbox() -> None:
     """Prove that this host can isolate code; the message of a failure says what the host must allow."""
     call(PYTHON, "-m", "gateway.cli", "config", "check", "--host", quiet=False)
@@ -213,12 +223,14 @@ def check_sandbox() -> None:
 
 def steps() -> list[Step]:
     dev, llama, sandbox = (REQUIREMENTS / f"{name}.lock" for name in ("dev", "llama", "sandbox"))
+    scanners = REQUIREMENTS / "package-lock.json"
     llama_cpp = _site_packages() / "llama_cpp"
     return [
         Step("virtual environment", [str(VENV)], PYTHON, make_venv),
         Step("Python packages", [dev], PYTHON, install_requirements),
         Step("llama.cpp, compiled for this machine", [llama, *LLAMA_CMAKE], llama_cpp, build_llama),
         Step("tools for generated code", [sandbox], SANDBOX_SITE, install_sandbox_site),
+        Step("scanners of our own API", [scanners], SCANNERS / "node_modules", install_scanners),
         Step("the product itself", [ROOT / "pyproject.toml"], VENV / "bin" / "bailey", install_project),
     ]
 

@@ -14,19 +14,20 @@ import socket
 import sys
 import tempfile
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
-from contextlib import aclosing, contextmanager, suppress
+from contextlib import aclosing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from inference.capabilities import check_embed, check_request
 from inference.catalog import LlamaCppModel
-from inference.child import STOP_SECONDS, Child, keep_running
+from inference.child import Child, keep_running
 from inference.deadline import until_deadline, within_deadline
 from inference.errors import EngineError, EngineUnavailable, WeightsError
 from inference.isolated.messages import (
     Ask,
     AskEmbeddings,
     AskHealth,
+    AskTokens,
     Connection,
     Done,
     Embedded,
@@ -36,10 +37,13 @@ from inference.isolated.messages import (
     Load,
     Loaded,
     Piece,
+    Question,
     Reply,
+    Tokenized,
 )
+from inference.isolated.process import connected, how_it_ended, listening, settle
 from inference.memory import RESIDENT, resident_mib
-from inference.protocol import ChatRequest, Chunk, Embeddings, EmbedRequest, Health, ModelCard
+from inference.protocol import ChatRequest, Chunk, Embeddings, EmbedRequest, Health, ModelCard, Tokens
 
 RETRY_AFTER_SECONDS = 1.0
 HEALTH_SECONDS = 5.0
@@ -104,6 +108,14 @@ class IsolatedEngine:
             raise self._nonsense(reply)
         return reply.embeddings
 
+    async def tokenize(self, request: ChatRequest) -> Tokens:
+        """The prompt as the process reads it."""
+        check_request(self.models(), request)
+        reply = await self._one_reply(AskTokens(next(self._numbers), request))
+        if not isinstance(reply, Tokenized):
+            raise self._nonsense(reply)
+        return reply.tokens
+
     async def health(self) -> Health:
         """The engine's own health, or what the process is doing instead."""
         try:
@@ -149,7 +161,7 @@ class IsolatedEngine:
                     case other:
                         raise self._nonsense(other)
 
-    async def _one_reply(self, question: AskEmbeddings | AskHealth) -> Reply:
+    async def _one_reply(self, question: Question) -> Reply:
         with self._asked(question) as replies:
             reply = await replies.get()
         if isinstance(reply, Failed):
@@ -157,7 +169,7 @@ class IsolatedEngine:
         return reply
 
     @contextmanager
-    def _asked(self, question: Ask | AskEmbeddings | AskHealth) -> Iterator[asyncio.Queue[Reply]]:
+    def _asked(self, question: Question) -> Iterator[asyncio.Queue[Reply]]:
         """Send a question; its replies. Left before the last one, the process is told so."""
         if self._connection is None:
             raise self._unavailable()
@@ -213,7 +225,7 @@ class IsolatedEngine:
                         case Failed(0) as failed:
                             settle(loaded, failed.to_error())
                             return f"cannot load its weights ({failed.message})"
-                        case Piece() | Done() | Embedded() | HealthIs() | Failed():
+                        case Piece() | Done() | Embedded() | Tokenized() | HealthIs() | Failed():
                             self._pass_on(message)
                         case _:
                             return f"sent a {type(message).__name__}, which makes no sense"
@@ -253,44 +265,3 @@ class IsolatedEngine:
 
     def _nonsense(self, message: object) -> EngineError:
         return EngineError(f"The process of {self._model.name!r} sent a {type(message).__name__} that makes no sense.")
-
-
-@contextmanager
-def listening(path: Path) -> Iterator[socket.socket]:
-    """A Unix socket at a path that only we may open."""
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(path))
-        listener.listen(1)
-        listener.setblocking(False)
-        yield listener
-
-
-async def connected(listener: socket.socket, child: Child) -> Connection:
-    """The connection that the process opens. Raises `EOFError` if it ends instead."""
-    accepting = asyncio.ensure_future(asyncio.get_running_loop().sock_accept(listener))
-    ending = asyncio.ensure_future(child.wait())
-    try:
-        await asyncio.wait({accepting, ending}, return_when=asyncio.FIRST_COMPLETED)
-        if not accepting.done():
-            raise EOFError("The process ended before it connected.")
-        return await Connection.over(accepting.result()[0])
-    finally:
-        accepting.cancel()
-        ending.cancel()
-
-
-def settle(loaded: asyncio.Future[None], problem: EngineError | None) -> None:
-    """Say how the first start went; later ones change nothing."""
-    if not loaded.done():
-        if problem is None:
-            loaded.set_result(None)
-        else:
-            loaded.set_exception(problem)
-
-
-async def how_it_ended(child: Child) -> str:
-    """What became of a process whose end of the connection is closed."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(STOP_SECONDS):
-            return f"ended with code {await child.wait()}"
-    return "does not answer any more"

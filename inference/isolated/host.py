@@ -19,6 +19,7 @@ from inference.isolated.messages import (
     Ask,
     AskEmbeddings,
     AskHealth,
+    AskTokens,
     Connection,
     Done,
     Embedded,
@@ -29,6 +30,7 @@ from inference.isolated.messages import (
     Loaded,
     Message,
     Piece,
+    Tokenized,
 )
 from inference.protocol import ChatRequest, EmbedRequest, Engine
 
@@ -82,6 +84,8 @@ class Host:
                 self._begin(number, calls.create_task(self._answer(number, request)))
             case AskEmbeddings(number, texts):
                 self._begin(number, calls.create_task(self._embed(number, texts)))
+            case AskTokens(number, request):
+                self._begin(number, calls.create_task(self._tokenize(number, request)))
             case AskHealth(number):
                 self._begin(number, calls.create_task(self._health(number)))
             case Leave(number):
@@ -106,6 +110,12 @@ class Host:
     async def _embed(self, number: int, request: EmbedRequest) -> None:
         try:
             self._connection.send(Embedded(number, await self._engine.embed(request)))
+        except EngineError as error:
+            self._connection.send(Failed.from_error(number, error))
+
+    async def _tokenize(self, number: int, request: ChatRequest) -> None:
+        try:
+            self._connection.send(Tokenized(number, await self._engine.tokenize(request)))
         except EngineError as error:
             self._connection.send(Failed.from_error(number, error))
 

@@ -19,7 +19,7 @@ from pydantic import Field, TypeAdapter
 from inference import errors
 from inference.catalog import LlamaCppModel
 from inference.errors import EngineError
-from inference.protocol import ChatRequest, Chunk, Embeddings, EmbedRequest, Health
+from inference.protocol import ChatRequest, Chunk, Embeddings, EmbedRequest, Health, Tokens
 
 LENGTH_BYTES = 4
 LONGEST_FRAME_BYTES = 256 * 2**20
@@ -58,6 +58,15 @@ class AskEmbeddings:
     id: int
     request: EmbedRequest
     kind: Literal["ask embeddings"] = "ask embeddings"
+
+
+@dataclass(frozen=True, slots=True)
+class AskTokens:
+    """To the process: a prompt to be read."""
+
+    id: int
+    request: ChatRequest
+    kind: Literal["ask tokens"] = "ask tokens"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +112,15 @@ class Embedded:
 
 
 @dataclass(frozen=True, slots=True)
+class Tokenized:
+    """From the process: a prompt's tokens."""
+
+    id: int
+    tokens: Tokens
+    kind: Literal["tokenized"] = "tokenized"
+
+
+@dataclass(frozen=True, slots=True)
 class HealthIs:
     """From the process: its engine's health."""
 
@@ -134,8 +152,9 @@ class Failed:
         return known(self.message, param=self.param, retry_after_seconds=self.retry_after_seconds)
 
 
-ToProcess = Load | Ask | AskEmbeddings | AskHealth | Leave
-Reply = Piece | Done | Embedded | HealthIs | Failed
+Question = Ask | AskEmbeddings | AskTokens | AskHealth
+ToProcess = Load | Question | Leave
+Reply = Piece | Done | Embedded | Tokenized | HealthIs | Failed
 FromProcess = Loaded | Reply
 Message = ToProcess | FromProcess
 _FRAMES: TypeAdapter[list[Message]] = TypeAdapter(list[Annotated[Message, Field(discriminator="kind")]])

@@ -34,6 +34,7 @@ from inference.protocol import (
     Health,
     ModelCard,
     Priority,
+    Tokens,
     Usage,
 )
 from inference.vectors import unit_vectors
@@ -92,6 +93,12 @@ class LlamaCppEngine:
                     self._worker.drop(job)
         usage = Usage(prompt_tokens=sum(map(len, texts)))
         return Embeddings(unit_vectors(rows, request.dimensions), usage, self._spec.name)
+
+    async def tokenize(self, request: ChatRequest) -> Tokens:
+        """The prompt with the model's own template, tools and all."""
+        check_request(self.models(), request)
+        ids = await self._in_thread(lambda: self._prompts.tokens(request))
+        return Tokens(len(ids), tuple(ids), self._spec.name)
 
     async def health(self) -> Health:
         """Ready unless closed or full; with what the model has allocated."""

@@ -42,7 +42,7 @@ class Loaded:
             self.model = Model(weights, spec.gpu_layers, sketch=sketch)
             stack.callback(self.model.close)
             self.memory_mib = {"weights": self.model.weights_mib}
-            self.prompts = PromptBuilder(self.model)
+            self.prompts = PromptBuilder(self.model, spec.infill)
             check_promises(spec, self.model, self.prompts)
             if GENERATES & spec.capabilities:
                 self.runner = Runner(self.model, spec.concurrency, spec.context_tokens, self.batch_tokens)
@@ -101,6 +101,8 @@ def check_promises(spec: LlamaCppModel, model: Model, prompts: PromptBuilder) ->
     elif (talks := {"chat", "tools"} & spec.capabilities) and not prompts.can_chat:
         problem = f"{min(talks)!r} is declared, but the file has no chat template"
     elif "infill" in spec.capabilities and not prompts.can_infill:
-        problem = "'infill' is declared, but the file has no fill-in-the-middle tokens"
+        problem = "'infill' is declared, but the file has no fill-in-the-middle tokens" + (
+            " of the names in models.yaml" if spec.infill else ""
+        )
     if problem:
         raise WeightsError(f"The model {spec.name!r} cannot be served from {model.path}: {problem}.")

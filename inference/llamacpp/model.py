@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from inference.catalog import InfillMarks
 from inference.errors import WeightsError
 from inference.llamacpp.library import library
 from inference.memory import MIB
@@ -139,8 +140,12 @@ class Vocabulary:
         """The control tokens that do not end an answer: they leave no trace in it."""
         return frozenset(token for token in self.control_tokens if not self.is_end(token))
 
-    def infill_tokens(self) -> InfillTokens | None:
-        """The tokens for filling in; None if the model has none."""
+    def infill_tokens(self, marks: InfillMarks | None = None) -> InfillTokens | None:
+        """The tokens for filling in, those of `marks` or the file's own; None if the model has none."""
+        if marks is not None:
+            named = [self.tokenize(name, control=True) for name in (marks.prefix, marks.suffix, marks.middle)]
+            whole = all(len(each) == 1 and each[0] in self.control_tokens for each in named)
+            return InfillTokens(*(each[0] for each in named)) if whole else None
         api = self._api
         tokens = [
             int(ask(self.pointer))

@@ -79,6 +79,7 @@ def _join(pieces: list[Chunk]) -> Chunk:
         tool_calls=tuple(delta for piece in pieces for delta in piece.tool_calls),
         logprobs=tuple(entry for piece in pieces for entry in piece.logprobs),
         finish_reason=pieces[-1].finish_reason,
+        stop_string=pieces[-1].stop_string,
         model=pieces[0].model,
     )
 

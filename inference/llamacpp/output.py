@@ -19,6 +19,11 @@ class Output:
         self._stop = StopFilter(stop)
 
     @property
+    def stop_string(self) -> str | None:
+        """The stop string that ended it, if one did."""
+        return self._stop.matched
+
+    @property
     def stopped(self) -> bool:
         """Whether a stop string was complete."""
         return self._stop.stopped

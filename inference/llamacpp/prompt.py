@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from inference.catalog import InfillMarks
 from inference.errors import InvalidRequest, WeightsError
 from inference.llamacpp.model import Model
 from inference.llamacpp.toolcalls.calling import Calling, calling_for, shown_tools
@@ -30,9 +31,9 @@ _MARKED = re.compile(f"{_OPEN}([0-9]+){_CLOSE}")
 class PromptBuilder:
     """Builds prompts for one model; raises `WeightsError` if the model's chat template cannot be used."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, infill: InfillMarks | None = None) -> None:
         self._vocabulary = model.vocabulary
-        self._infill = model.vocabulary.infill_tokens()
+        self._infill = model.vocabulary.infill_tokens(infill)
         control = model.vocabulary.control_tokens
         special = sorted({_OPEN, _CLOSE, *control.values()} - {""}, key=len, reverse=True)
         self._special = re.compile("|".join(map(re.escape, special)))

@@ -129,5 +129,6 @@ class Sequence:
             tool_calls=calls,
             logprobs=(logprob,) if logprob and not ended else (),
             finish_reason=reason,
+            stop_string=self._output.stop_string,
             model=self.generation.request.model,
         )

@@ -95,6 +95,7 @@ def _chat_chunk(choice: ChatDelta, model: str) -> Chunk:
         tool_calls=calls,
         logprobs=_chat_logprobs(choice.logprobs),
         finish_reason=_finish_reason(choice.finish_reason),
+        stop_string=choice.stop_reason if isinstance(choice.stop_reason, str) else None,
         model=model,
     )
 
@@ -105,6 +106,7 @@ def _text_chunk(choice: TextChoice, model: str) -> Chunk:
         index=choice.index,
         logprobs=_text_logprobs(choice.logprobs),
         finish_reason=_finish_reason(choice.finish_reason),
+        stop_string=choice.stop_reason if isinstance(choice.stop_reason, str) else None,
         model=model,
     )
 

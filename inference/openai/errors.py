@@ -7,7 +7,6 @@ what their message says about the context, and by status, in that order.
 from __future__ import annotations
 
 import json
-import math
 import re
 import time
 from collections.abc import Mapping
@@ -65,13 +64,6 @@ _CONTEXT_MESSAGE = re.compile(r"maximum context length|context (length|size|wind
 def error_body(error: EngineError) -> ErrorBody:
     """The body that says why an engine did not answer."""
     return ErrorBody(error=ErrorDetail(message=error.message, type=error.type, param=error.param, code=error.code))
-
-
-def error_headers(error: EngineError) -> dict[str, str]:
-    """`retry-after` in whole seconds, where waiting helps."""
-    if error.retry_after_seconds is None:
-        return {}
-    return {"retry-after": str(max(1, math.ceil(error.retry_after_seconds)))}
 
 
 def read_error(status: int, headers: Mapping[str, str], body: str) -> EngineError:

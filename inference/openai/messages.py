@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from inference.openai.body import Body, JsonObject, Text, invalid, refused
 from inference.protocol import Message, ResponseFormat, Role, Tool, ToolCall, ToolChoice
+from inference.wire.body import Body, JsonObject, Text, invalid, refused
 
 FunctionName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]{1,64}$")]
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from inference.openai.body import Body
 from inference.openai.messages import MessageShape, ResponseFormatShape, ToolShape, write_tool_choice
 from inference.protocol import ChatRequest, EmbedRequest, ResponseFormat, Sampling, ToolChoice
+from inference.wire.body import Body
 
 Json = dict[str, Any]
 

@@ -11,7 +11,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from inference.openai.body import Body, Text, invalid, refused
 from inference.openai.messages import (
     MessageShape,
     NamedToolChoice,
@@ -21,6 +20,7 @@ from inference.openai.messages import (
     read_tool_choice,
 )
 from inference.protocol import Caller, ChatRequest, EmbedRequest, Priority, ResponseFormat, Sampling, ToolChoice
+from inference.wire.body import Body, Text, invalid, refused
 
 TokenId = Annotated[str, Field(pattern=r"^[0-9]{1,9}$")]
 Bias = Annotated[float, Field(ge=-100, le=100)]
@@ -38,7 +38,7 @@ class TieredBody(Body):
     """What all three have: how soon an answer is wanted, in OpenAI's words for chat."""
 
     model: Text
-    service_tier: Literal["auto", "default", "priority", "flex"] | None = Field(
+    service_tier: Literal["auto", "default", "priority", "flex", "scale", "fast"] | None = Field(
         default=None, description="flex: behind all other requests, which may also interrupt it. All others are equal."
     )
 
@@ -61,7 +61,9 @@ class GenerationBody(TieredBody):
     top_k: Annotated[int, Field(ge=-1)] = Field(default=0, description="As vLLM and llama.cpp; 0 or -1: off.")
     min_p: Annotated[float, Field(ge=0, le=1)] = Field(default=0.0, description="As vLLM and llama.cpp; 0: off.")
     repetition_penalty: Annotated[float, Field(gt=0, le=2)] = Field(default=1.0, description="As vLLM; 1: off.")
-    stop: StopString | Annotated[list[StopString], Field(max_length=4)] = Field(default_factory=list)
+    stop: StopString | Annotated[list[StopString], Field(max_length=64)] = Field(
+        default_factory=list, description="OpenAI takes four; editors that complete at the cursor send dozens."
+    )
     seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] | None = None
     presence_penalty: Penalty = 0.0
     frequency_penalty: Penalty = 0.0
@@ -115,6 +117,9 @@ class ChatBody(GenerationBody):
     response_format: ResponseFormatShape | None = None
     safety_identifier: Text | None = Field(default=None, description="Accepted; has no effect.")
     prompt_cache_key: Text | None = Field(default=None, description="Accepted; has no effect.")
+    prompt_cache_retention: Literal["in-memory", "in_memory", "24h"] | None = Field(
+        default=None, description="Accepted; has no effect."
+    )
     metadata: dict[Text, Text] = Field(default={}, description="Accepted; has no effect.")
     store: bool = Field(default=False, description="Answers are not stored for retrieval: only false is accepted.")
     modalities: list[Literal["text"]] = Field(default_factory=list)
@@ -193,6 +198,34 @@ class CompletionBody(GenerationBody):
             ),
             caller=caller,
             priority=self.priority,
+            request_id=request_id,
+        )
+
+
+class TokenizeBody(Body):
+    """The body of POST /v1/tokenize, as vLLM's: a text, or a conversation with the chat template around it."""
+
+    model: Text
+    prompt: Text | None = None
+    messages: list[MessageShape] = Field(default_factory=list)
+    tools: list[ToolShape] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> TokenizeBody:
+        if (self.prompt is None) == (not self.messages):
+            raise invalid("prompt", "give exactly one of 'prompt' and 'messages'")
+        if self.tools and not self.messages:
+            raise invalid("tools", "it needs 'messages'")
+        return self
+
+    def read(self, caller: Caller, request_id: str) -> ChatRequest:
+        """The protocol's request."""
+        return ChatRequest(
+            model=self.model,
+            messages=tuple(message.read() for message in self.messages),
+            prompt=self.prompt,
+            tools=tuple(tool.read() for tool in self.tools),
+            caller=caller,
             request_id=request_id,
         )
 

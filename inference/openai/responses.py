@@ -8,17 +8,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, Field
 
-
-class Shape(BaseModel):
-    """Base of answer shapes."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    def json_text(self) -> str:
-        """Compact JSON of the fields that were set."""
-        return self.model_dump_json(exclude_unset=True)
+from inference.wire.shape import Shape
 
 
 class Answer(Shape):
@@ -69,13 +61,13 @@ class TopLogprob(Shape):
 class TokenLogprobShape(TopLogprob):
     """The chosen token, with the likeliest alternatives."""
 
-    top_logprobs: Annotated[list[TopLogprob], BeforeValidator(_list_or_empty)] = []
+    top_logprobs: Annotated[list[TopLogprob], BeforeValidator(_list_or_empty)] = Field(default_factory=list)
 
 
 class ChatLogprobs(Shape):
     """Log probabilities of a chat answer's tokens."""
 
-    content: Annotated[list[TokenLogprobShape], BeforeValidator(_list_or_empty)] = []
+    content: Annotated[list[TokenLogprobShape], BeforeValidator(_list_or_empty)] = Field(default_factory=list)
 
 
 class FunctionCallShape(Shape):
@@ -99,7 +91,7 @@ class AnswerMessage(Shape):
 
     role: str | None = None
     content: str | None = None
-    tool_calls: Annotated[list[ToolCallAnswer], BeforeValidator(_list_or_empty)] = []
+    tool_calls: Annotated[list[ToolCallAnswer], BeforeValidator(_list_or_empty)] = Field(default_factory=list)
 
 
 class ChatChoice(Shape):
@@ -118,17 +110,18 @@ class ChatCompletion(Answer):
     object: Literal["chat.completion"] = "chat.completion"
     created: int = 0
     model: str = ""
-    choices: list[ChatChoice] = []
+    choices: list[ChatChoice] = Field(default_factory=list)
     usage: UsageShape | None = None
 
 
 class ChatDelta(Shape):
-    """A piece of one chat answer."""
+    """A piece of one chat answer; `stop_reason` is vLLM's, which names the stop string: it is read, never sent."""
 
     index: int = 0
     delta: AnswerMessage = AnswerMessage()
     logprobs: ChatLogprobs | None = None
     finish_reason: str | None = None
+    stop_reason: str | int | None = None
 
 
 class ChatCompletionChunk(Answer):
@@ -138,26 +131,27 @@ class ChatCompletionChunk(Answer):
     object: str = "chat.completion.chunk"
     created: int = 0
     model: str = ""
-    choices: Annotated[list[ChatDelta], BeforeValidator(_list_or_empty)] = []
+    choices: Annotated[list[ChatDelta], BeforeValidator(_list_or_empty)] = Field(default_factory=list)
     usage: UsageShape | None = None
 
 
 class TextLogprobs(Shape):
     """Log probabilities of a plain completion's tokens, column by column."""
 
-    tokens: list[str] = []
-    token_logprobs: list[float | None] = []
+    tokens: list[str] = Field(default_factory=list)
+    token_logprobs: list[float | None] = Field(default_factory=list)
     top_logprobs: list[dict[str, float] | None] | None = None
-    text_offset: list[int] = []
+    text_offset: list[int] = Field(default_factory=list)
 
 
 class TextChoice(Shape):
-    """One plain completion, or in a stream a piece of it."""
+    """One plain completion, or in a stream a piece of it; `stop_reason` as in `ChatDelta`."""
 
     index: int = 0
     text: TextOrNull = ""
     logprobs: TextLogprobs | None = None
     finish_reason: str | None = None
+    stop_reason: str | int | None = None
 
 
 class TextCompletion(Answer):
@@ -167,8 +161,16 @@ class TextCompletion(Answer):
     object: str = "text_completion"
     created: int = 0
     model: str = ""
-    choices: Annotated[list[TextChoice], BeforeValidator(_list_or_empty)] = []
+    choices: Annotated[list[TextChoice], BeforeValidator(_list_or_empty)] = Field(default_factory=list)
     usage: UsageShape | None = None
+
+
+class TokenList(Shape):
+    """The answer of /v1/tokenize, as vLLM's."""
+
+    count: int
+    max_model_len: int
+    tokens: list[int]
 
 
 class EmbeddingShape(Shape):
@@ -176,14 +178,14 @@ class EmbeddingShape(Shape):
 
     object: Literal["embedding"] = "embedding"
     index: int = 0
-    embedding: list[float] | str = []
+    embedding: list[float] | str = Field(default_factory=list)
 
 
 class EmbeddingList(Answer):
     """The answer of /v1/embeddings."""
 
     object: Literal["list"] = "list"
-    data: list[EmbeddingShape] = []
+    data: list[EmbeddingShape] = Field(default_factory=list)
     model: str = ""
     usage: UsageShape = UsageShape()
 
@@ -196,14 +198,14 @@ class ModelShape(Shape):
     created: int = 0
     owned_by: str = ""
     context_tokens: int = 0
-    capabilities: list[str] = []
+    capabilities: list[str] = Field(default_factory=list)
 
 
 class ModelList(Shape):
     """The answer of /v1/models."""
 
     object: Literal["list"] = "list"
-    data: list[ModelShape] = []
+    data: list[ModelShape] = Field(default_factory=list)
 
 
 class ErrorDetail(Shape):

@@ -8,25 +8,19 @@ with one error event and no `[DONE]`.
 
 # FastAPI evaluates the annotations of nested functions, so they must not be strings in this file.
 
-import re
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
-from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
-from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from inference.capabilities import find_card
 from inference.collect import complete
-from inference.errors import EngineError, InvalidRequest
-from inference.openai import encode, sse
-from inference.openai.body import explain
-from inference.openai.connection import ClientGone, EventStream, while_connected
-from inference.openai.errors import error_body, error_headers
-from inference.openai.requests import ChatBody, CompletionBody, EmbeddingsBody, GenerationBody
+from inference.errors import EngineError, UnsupportedParameter
+from inference.openai import encode
+from inference.openai.errors import error_body
+from inference.openai.requests import ChatBody, CompletionBody, EmbeddingsBody, GenerationBody, TokenizeBody
 from inference.openai.responses import (
     Answer,
     ChatCompletion,
@@ -34,12 +28,14 @@ from inference.openai.responses import (
     ErrorBody,
     ModelList,
     ModelShape,
-    Shape,
     TextCompletion,
+    TokenList,
 )
-from inference.protocol import Caller, ChatRequest, Chunk, Completion, Engine, new_request_id
+from inference.protocol import Caller, ChatRequest, Chunk, Completion, Engine
+from inference.wire import sse
+from inference.wire.connection import EventStream, while_connected
+from inference.wire.route import WireRoute, first_chunk, json_response, request_id, retry_after, route_header
 
-CLIENT_CLOSED_REQUEST = 499
 ERRORS: dict[int | str, dict[str, Any]] = {
     "4XX": {"model": ErrorBody, "description": "The request cannot be answered as it is, or not now (429)."},
     "5XX": {"model": ErrorBody, "description": "The engine did not answer."},
@@ -49,41 +45,23 @@ ERRORS: dict[int | str, dict[str, Any]] = {
 STREAM: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The whole answer, or with `stream: true` an event for each piece of it.",
-        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        "content": {"text/event-stream": {}},
     }
 }
 
 
-class OpenAIRoute(APIRoute):
-    """Gives every request an id and turns what is raised into OpenAI's error shape."""
+class OpenAIRoute(WireRoute):
+    """Answers errors in OpenAI's shape."""
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """FastAPI's handler, wrapped."""
-        handle = super().get_route_handler()
-
-        async def handle_request(request: Request) -> Response:
-            request_id = _request_id(request)
-            try:
-                response = await handle(request)
-            except EngineError as error:
-                response = error_response(error)
-            except RequestValidationError as error:
-                response = error_response(explain(error.errors()))
-            except ClientGone:
-                response = Response(status_code=CLIENT_CLOSED_REQUEST)
-            except HTTPException as error:
-                if not isinstance(error.__cause__, ValueError | RecursionError):
-                    raise
-                response = error_response(InvalidRequest("The request body is not valid JSON in UTF-8."))
-            response.headers["x-request-id"] = request_id
-            return response
-
-        return handle_request
+    @staticmethod
+    def error_response(error: EngineError, answer_id: str) -> Response:
+        """An engine error as an HTTP answer."""
+        return error_response(error)
 
 
 def error_response(error: EngineError) -> Response:
     """An engine error as an HTTP answer; the gateway uses it for errors of its own, too."""
-    return _json(error_body(error), status=error.status, headers=error_headers(error))
+    return json_response(error_body(error), status=error.status, headers=retry_after(error))
 
 
 def engine_router(engine: Engine, caller: Callable[..., Any]) -> APIRouter:
@@ -92,6 +70,7 @@ def engine_router(engine: Engine, caller: Callable[..., Any]) -> APIRouter:
     _add_models(router, engine, caller)
     _add_generation(router, engine, caller)
     _add_embeddings(router, engine, caller)
+    _add_tokens(router, engine, caller)
     return router
 
 
@@ -99,32 +78,43 @@ def _add_models(router: APIRouter, engine: Engine, caller: Callable[..., Any]) -
     @router.get("/v1/models", response_model=ModelList, dependencies=[Depends(caller)])
     async def list_models() -> Response:
         """The models that can be asked."""
-        return _json(ModelList(object="list", data=[encode.model_shape(card) for card in engine.models()]))
+        return json_response(ModelList(object="list", data=[encode.model_shape(card) for card in engine.models()]))
 
     @router.get("/v1/models/{model_id:path}", response_model=ModelShape, dependencies=[Depends(caller)])
     async def get_model(model_id: str) -> Response:
         """One model."""
-        return _json(encode.model_shape(find_card(engine.models(), model_id)))
+        return json_response(encode.model_shape(find_card(engine.models(), model_id)))
 
 
 def _add_generation(router: APIRouter, engine: Engine, caller: Callable[..., Any]) -> None:
     @router.post("/v1/chat/completions", response_model=ChatCompletion, responses=STREAM)
     async def chat(body: ChatBody, http: Request, who: Annotated[Caller, Depends(caller)]) -> Response:
         """Answer a conversation."""
-        return await _answer(engine, http, body.read(who, _request_id(http)), body, _CHAT)
+        return await _answer(engine, http, body.read(who, request_id(http)), body, _CHAT)
 
     @router.post("/v1/completions", response_model=TextCompletion, responses=STREAM)
     async def completions(body: CompletionBody, http: Request, who: Annotated[Caller, Depends(caller)]) -> Response:
         """Continue a text, or with `suffix` fill in what stands before it."""
-        return await _answer(engine, http, body.read(who, _request_id(http)), body, _TEXT)
+        return await _answer(engine, http, body.read(who, request_id(http)), body, _TEXT)
 
 
 def _add_embeddings(router: APIRouter, engine: Engine, caller: Callable[..., Any]) -> None:
     @router.post("/v1/embeddings", response_model=EmbeddingList)
     async def embeddings(body: EmbeddingsBody, http: Request, who: Annotated[Caller, Depends(caller)]) -> Response:
         """Turn texts into unit-length vectors."""
-        result = await while_connected(http.receive, engine.embed(body.read(who, _request_id(http))))
-        return _json(encode.embedding_list(result, body.encoding_format == "base64").served_as(body.served_as))
+        result = await while_connected(http.receive, engine.embed(body.read(who, request_id(http))))
+        return json_response(encode.embedding_list(result, body.encoding_format == "base64").served_as(body.served_as))
+
+
+def _add_tokens(router: APIRouter, engine: Engine, caller: Callable[..., Any]) -> None:
+    @router.post("/v1/tokenize", response_model=TokenList)
+    async def tokenize(body: TokenizeBody, http: Request, who: Annotated[Caller, Depends(caller)]) -> Response:
+        """The tokens that a model reads."""
+        tokens = await while_connected(http.receive, engine.tokenize(body.read(who, request_id(http))))
+        if tokens.ids is None:
+            raise UnsupportedParameter(f"The server behind {body.model!r} does not tell its tokens.", param="model")
+        longest = find_card(engine.models(), body.model).context_tokens
+        return json_response(TokenList(count=tokens.count, max_model_len=longest, tokens=list(tokens.ids)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,17 +133,11 @@ async def _answer(engine: Engine, http: Request, request: ChatRequest, body: Gen
     if not body.stream:
         completion = await while_connected(http.receive, complete(engine, request))
         answer = wire.whole(completion, request.request_id).served_as(body.served_as)
-        return _json(answer, headers=_route_header(completion.route))
+        return json_response(answer, headers=route_header(completion.route))
     chunks = engine.stream(request)
-    first = await while_connected(http.receive, _first(chunks))
+    first = await while_connected(http.receive, first_chunk(chunks))
     stream = wire.stream(request.request_id, body.include_usage, body.served_as)
-    return EventStream(_events(first, chunks, stream), chunks, _route_header(first.route))
-
-
-async def _first(chunks: AsyncGenerator[Chunk, None]) -> Chunk:
-    async for chunk in chunks:
-        return chunk
-    raise EngineError("The engine ended its stream without an answer.")
+    return EventStream(_events(first, chunks, stream), chunks, route_header(first.route))
 
 
 async def _events(
@@ -169,19 +153,3 @@ async def _events(
         yield sse.event(error_body(error).json_text())
         return
     yield sse.event(sse.DONE)
-
-
-def _request_id(http: Request) -> str:
-    """The id a middleware gave the request, or a fresh one that is kept for the rest of the request."""
-    if not hasattr(http.state, "request_id"):
-        http.state.request_id = new_request_id()
-    return str(http.state.request_id)
-
-
-def _route_header(route: str) -> dict[str, str]:
-    """A router's reason, as far as a header can carry it."""
-    return {"x-bailey-route": re.sub(r"[^\x20-\x7e]", "?", route)} if route else {}
-
-
-def _json(shape: Shape, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    return Response(shape.json_text(), status_code=status, headers=headers, media_type="application/json")

@@ -110,7 +110,19 @@ async def test_a_stop_string_ends_the_answer_and_is_not_part_of_it(subject: Subj
     stop = whole[middle : middle + 3]
     stopped = await complete(subject.engine, chat(sampling=replace(GREEDY, max_tokens=40, stop=("never", stop))))
     assert stopped.text == whole[: whole.index(stop)]
-    assert stopped.choices[0].finish_reason == "stop"
+    assert (stopped.choices[0].finish_reason, stopped.choices[0].stop_string) in (("stop", stop), ("stop", None))
+
+
+@pytest.mark.parametrize("request_", [chat(), ChatRequest(model=NAME, prompt="Text 2", sampling=GREEDY)])
+async def test_a_prompt_has_as_many_tokens_as_it_is_paid_for(subject: Subject, request_: ChatRequest) -> None:
+    tokens = await subject.engine.tokenize(request_)
+    assert tokens.model == NAME
+    assert tokens.count > 0
+    if tokens.ids is not None:  # otherwise another server has them and does not tell
+        usage = (await complete(subject.engine, request_)).usage
+        assert tokens.count == len(tokens.ids) == usage.prompt_tokens
+    with pytest.raises(ModelNotFound):
+        await subject.engine.tokenize(replace(request_, model="nobody"))
 
 
 async def test_greedy_answers_repeat(subject: Subject) -> None:

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import httpx
 
 from inference.errors import EngineError
-from inference.protocol import ChatRequest, Chunk, Embeddings, EmbedRequest, Health, ModelCard, Usage
+from inference.protocol import ChatRequest, Chunk, Embeddings, EmbedRequest, Health, ModelCard, Tokens, Usage
 from tests.inference.serving import app_for, serve
 
 Item = Chunk | EngineError | asyncio.Event
@@ -54,6 +54,10 @@ class PlayedEngine:
         finally:
             self.ended.set()
         return Embeddings(((0.6, 0.8),) * len(request.texts), Usage(prompt_tokens=3), request.model)
+
+    async def tokenize(self, request: ChatRequest) -> Tokens:
+        """Three tokens, whatever is asked."""
+        return Tokens(3, (1, 2, 3), request.model)
 
     async def health(self) -> Health:
         """Always ready."""

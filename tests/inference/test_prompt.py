@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from inference.catalog import InfillMarks
 from inference.errors import InvalidRequest, WeightsError
 from inference.llamacpp.model import Model
 from inference.llamacpp.prompt import PromptBuilder
@@ -73,6 +74,13 @@ def test_infill_stands_between_its_tokens(model: Model) -> None:
     assert (tokens[0], tokens[-1]) == (FIM_PREFIX, FIM_MIDDLE)
     assert tokens.count(FIM_SUFFIX) == 1
     assert tokens[tokens.index(FIM_SUFFIX) + 1 : -1] == [ord("b")]
+
+
+def test_infill_tokens_may_be_named_in_models_yaml(model: Model) -> None:
+    marks = InfillMarks(prefix="<|fim_suffix|>", suffix="<|fim_prefix|>", middle="<|im_start|>")
+    tokens = PromptBuilder(model, marks).tokens(ChatRequest("m", prompt="a", suffix="b"))
+    assert tokens == [FIM_SUFFIX, ord("a"), FIM_PREFIX, ord("b"), IM_START]
+    assert not PromptBuilder(model, InfillMarks(prefix="<PRE>", suffix="<SUF>", middle="<MID>")).can_infill
 
 
 def test_a_plain_prompt_may_use_control_tokens(model: Model) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.openai.sse import EventReader, EventTooLong, event
+from inference.wire.sse import EventReader, EventTooLong, event
 from tests.inference.strategies import quick
 
 line_ends = st.sampled_from(["\n", "\r\n", "\r"])

@@ -15,10 +15,11 @@ from inference import errors
 from inference.collect import Collector
 from inference.errors import EngineError, EngineUnavailable
 from inference.openai import decode, encode, outgoing
-from inference.openai.errors import error_body, error_headers, read_error, read_stream_error
+from inference.openai.errors import error_body, read_error, read_stream_error
 from inference.openai.requests import ChatBody, CompletionBody, EmbeddingsBody
 from inference.openai.responses import TextCompletion
 from inference.protocol import Caller, ChatRequest, Chunk, Completion, EmbedRequest, Message, Priority
+from inference.wire.route import retry_after
 from tests.inference import strategies
 from tests.inference.strategies import quick
 
@@ -129,10 +130,10 @@ def test_an_error_arrives_as_it_was_raised(
 ) -> None:
     error = kind(message, param=param, retry_after_seconds=seconds)
     body = error_body(error).json_text()
-    for arrived in (read_error(error.status, error_headers(error), body), read_stream_error(body)):
+    for arrived in (read_error(error.status, retry_after(error), body), read_stream_error(body)):
         assert arrived is not None
         assert (type(arrived), arrived.message, arrived.param) == (kind, message, param)
-    assert read_error(error.status, error_headers(error), body).retry_after_seconds == seconds
+    assert read_error(error.status, retry_after(error), body).retry_after_seconds == seconds
 
 
 @pytest.mark.parametrize(
@@ -188,6 +189,13 @@ def test_sloppy_chunks_are_understood() -> None:
     )
     assert list(decode.chat_chunks(event, "m")) == [Chunk(finish_reason="stop", model="m")]
     assert list(decode.chat_chunks('{"choices": null}', "m")) == []
+
+
+def test_the_stop_string_that_vllm_names_is_read() -> None:
+    for read, text in ((decode.chat_chunks, '"delta": {}'), (decode.text_chunks, '"text": ""')):
+        for said, known in (('"END"', "END"), ("151645", None), ("null", None)):
+            event = f'{{"choices": [{{{text}, "finish_reason": "stop", "stop_reason": {said}}}]}}'
+            assert list(read(event, "m")) == [Chunk(finish_reason="stop", stop_string=known, model="m")]
 
 
 def test_an_error_in_a_stream_is_told_from_text_that_speaks_of_errors() -> None:

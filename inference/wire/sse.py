@@ -13,9 +13,9 @@ DONE = "[DONE]"
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 
 
-def event(data: str) -> bytes:
+def event(data: str, name: str = "") -> bytes:
     """One event as it goes over the wire."""
-    return f"data: {data}\n\n".encode()
+    return f"event: {name}\ndata: {data}\n\n".encode() if name else f"data: {data}\n\n".encode()
 
 
 class EventTooLong(ValueError):

@@ -7,7 +7,7 @@ may compute for a long time before that.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Mapping
 from typing import Any, TypeVar
 
 from starlette.responses import Response
@@ -20,7 +20,7 @@ class ClientGone(Exception):
     """The client closed the connection; there is nobody to answer."""
 
 
-async def while_connected(receive: Receive, work: Coroutine[None, None, T]) -> T:
+async def while_connected(receive: Receive, work: Awaitable[T]) -> T:
     """The work's result; when the client leaves first, the work is cancelled and `ClientGone` raised."""
     worker = asyncio.ensure_future(work)
     watcher = asyncio.ensure_future(_disconnected(receive))
