@@ -18,7 +18,7 @@ from bench.report import Row, keep
 from inference.protocol import ChatRequest, Message
 from inference.scripted import ScriptedEngine
 
-_RUNS, _REQUESTS, _STREAMS = 5, 300, 3
+_RUNS, _REQUESTS, _STREAMS = 5, 300, 10
 _MOST_MS, _MOST_US = 1.0, 30.0
 _SAID = [{"role": "user", "content": "say it"}]
 _LONG = [{"role": "user", "content": "say it long"}]

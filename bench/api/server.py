@@ -88,7 +88,7 @@ async def pieces() -> AsyncGenerator[bytes, None]:
 
 def main() -> None:
     """Serve on a free port of the loopback, which is printed, until killed."""
-    with socket.socket() as listening:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen()
         print(listening.getsockname()[1], flush=True)

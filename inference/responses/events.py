@@ -54,7 +54,7 @@ class ResponseStream:
         """The events before the first chunk's."""
         self._model = first.model
         for kind in ("response.created", "response.in_progress"):
-            yield self._event(kind, response=self._outline.made("in_progress", self._model))
+            yield self._event(kind, response=_plain(self._outline.made("in_progress", self._model)))
 
     def events(self, chunk: Chunk) -> Iterator[bytes]:
         """The events for one chunk."""
@@ -74,13 +74,13 @@ class ResponseStream:
         response = self._outline.ended(
             choice, output_items(choice, self._request_id), completion.model, completion.usage
         )
-        yield self._event(f"response.{response.status}", response=response)
+        yield self._event(f"response.{response.status}", response=_plain(response))
 
     def failed(self, error: EngineError) -> Iterator[bytes]:
         """The events of an answer that breaks off."""
         problem = ResponseError(code=error.code, message=error.message)
         yield self._event("error", code=error.code, message=error.message, param=error.param)
-        yield self._event("response.failed", response=self._outline.made("failed", self._model, error=problem))
+        yield self._event("response.failed", response=_plain(self._outline.made("failed", self._model, error=problem)))
 
     def _say(self, chunk: Chunk) -> Iterator[bytes]:
         if self._open != _TEXT:
@@ -98,7 +98,7 @@ class ResponseStream:
             "content": [],
         }
         yield self._event("response.output_item.added", output_index=self._index, item=item)
-        yield self._part_event("response.content_part.added", part=output_text("", ()))
+        yield self._part_event("response.content_part.added", part=_plain(output_text("", ())))
 
     def _call(self, delta: ToolCallDelta) -> Iterator[bytes]:
         if self._open != delta.position:
@@ -123,7 +123,7 @@ class ResponseStream:
             part = output_text(text, self._logprobs)
             item = message_item(self._request_id, text, self._logprobs, whole=whole)
             yield self._part_event("response.output_text.done", text=text, logprobs=_shown(self._logprobs))
-            yield self._part_event("response.content_part.done", part=part)
+            yield self._part_event("response.content_part.done", part=_plain(part))
         else:
             call = self._calls[self._open]
             item = call_item(call, whole=whole)
@@ -131,7 +131,7 @@ class ResponseStream:
                 "response.function_call_arguments.done", call, arguments=call.arguments, name=call.name
             )
         self._open = None
-        yield self._event("response.output_item.done", output_index=self._index, item=item)
+        yield self._event("response.output_item.done", output_index=self._index, item=_plain(item))
 
     def _part_event(self, kind: str, **rest: Any) -> bytes:
         return self._event(kind, item_id=f"msg_{self._request_id}", output_index=self._index, content_index=0, **rest)
@@ -142,15 +142,15 @@ class ResponseStream:
     def _event(self, kind: str, **fields: Any) -> bytes:
         data: Json = {"type": kind, "sequence_number": self._number, **fields}
         self._number += 1
-        return event(to_json({name: _plain(value) for name, value in data.items()}).decode(), kind)
+        return event(to_json(data).decode(), kind)
 
 
 def _shown(entries: Sequence[TokenLogprob]) -> list[Json]:
     return [entry.model_dump() for entry in output_text("", entries).logprobs] if entries else []
 
 
-def _plain(value: Any) -> Any:
-    return value.model_dump(exclude_unset=True) if isinstance(value, Shape) else value
+def _plain(shape: Shape) -> Json:
+    return shape.model_dump(exclude_unset=True)
 
 
 def whole_response(outline: Outline, completion: Completion, request_id: str) -> ResponseObject:

@@ -20,7 +20,7 @@ models:
      concurrency: 8, queue: 16, capabilities: [chat, completion, infill, embeddings, json_schema, logprobs]}}
   - {{name: tiny, engine: llama.cpp, tier: draft, source: "path:{weights}", context_tokens: 4096, threads: 1,
      capabilities: [chat, tools, json_schema]}}
-  - {{name: slow, engine: scripted, tier: draft, context_tokens: 4000, delay_seconds: 0.1, concurrency: 1,
+  - {{name: slow, engine: scripted, tier: draft, context_tokens: 4000, delay_seconds: 0.1, concurrency: 1, queue: 2,
      replies: [{{text: "{reply}"}}]}}
   - {{name: quick, engine: scripted, tier: draft, context_tokens: 4000, replies: [{{text: "yes"}}],
      capabilities: [chat, completion, infill, embeddings, tools, json_schema, logprobs]}}
