@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.api.server import MODEL, PIECES
-from bench.report import Row, keep
+from bench.report import ROOT, Row, keep, put_into
 from inference.protocol import ChatRequest, Message
 from inference.scripted import ScriptedEngine
 
@@ -65,8 +65,18 @@ async def measure() -> list[Row]:
                 *(piece, round(bare_us, 1), f"under {_MOST_US:g} microseconds", piece < _MOST_US, _RUNS),
             ),
         ]
+    put_into(ROOT / "bench" / "README.md", "bench api", _table(rows))
     keep("api", rows, {"engine: ms an answer, microseconds a piece": (round(engine_ms, 3), round(engine_us, 1))})
     return rows
+
+
+def _table(rows: list[Row]) -> list[str]:
+    """One line for each format, for bench/README.md."""
+    lines = ["| format | ms a request | bare FastAPI | microseconds a piece | bare FastAPI |", "|---" * 5 + "|"]
+    for request, piece in zip(rows[::2], rows[1::2], strict=True):
+        name = request.what.partition(":")[0]
+        lines.append(f"| {name} | {request.ours:g} | {request.peer:g} | {piece.ours:g} | {piece.peer:g} |")
+    return lines
 
 
 @asynccontextmanager
