@@ -148,7 +148,7 @@ class Outline:
             "service_tier": body.served_as or "default",
             "store": body.store,
             "temperature": body.temperature,
-            "text": body.text.model_dump(by_alias=True, exclude_none=True, exclude={"verbosity"}),
+            "text": {"format": body.text.format.model_dump(by_alias=True, exclude_unset=True)},
             "tool_choice": body.tool_choice if isinstance(body.tool_choice, str) else body.tool_choice.model_dump(),
             "tools": [tool.model_dump() for tool in body.tools],
             "top_logprobs": body.top_logprobs,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.api.peers import CONFIG, SLOW, TEXT, TOOLS, Peer
+from tests.api.peers import CONFIG, QUICK, SLOW, TEXT, TOOLS, Peer
 from tests.inference.tiny_model import write_tiny_model
 from tests.inference.tool_models import SHAPES
 from tests.journeys.appliance import Appliance
@@ -19,13 +19,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session")
 def appliance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Appliance]:
-    """Our appliance, with a key for ada."""
+    """Our appliance, with a key for ada, and one for eve, who has no money."""
     folder = tmp_path_factory.mktemp("api")
     weights = write_tiny_model(folder / "tiny.gguf", SHAPES["hermes"])
     reply = " ".join(f"word{number}" for number in range(100))
     running = Appliance(folder, config=CONFIG.format(weights=weights, reply=reply))
     (folder / "models.yaml").write_text(running.config)
     running.keys["ada"] = running.key("ada")
+    running.keys["eve"] = running.key("eve", "developer", "--tenant", "poor")
     yield running.start()
     running.stop()
 
@@ -50,6 +51,14 @@ def text(request: pytest.FixtureRequest) -> Iterator[Peer]:
 def tools(request: pytest.FixtureRequest) -> Iterator[Peer]:
     """A model that calls tools."""
     yield from _peer(request, "--peer-tools", TOOLS)
+
+
+@pytest.fixture(scope="session")
+def poor(appliance: Appliance) -> Iterator[Peer]:
+    """A model of ours that costs something, and a key that cannot pay for it."""
+    peer = Peer(appliance.url, appliance.keys["eve"], QUICK)
+    yield peer
+    peer.close()
 
 
 @pytest.fixture(scope="session")

@@ -23,9 +23,11 @@ models:
   - {{name: slow, engine: scripted, tier: draft, context_tokens: 4000, delay_seconds: 0.1, concurrency: 1, queue: 2,
      replies: [{{text: "{reply}"}}]}}
   - {{name: quick, engine: scripted, tier: draft, context_tokens: 4000, replies: [{{text: "yes"}}],
+     price: {{input_usd_per_million: 1, output_usd_per_million: 1}},
      capabilities: [chat, completion, infill, embeddings, tools, json_schema, logprobs]}}
 tenants:
   - {{name: default, data_class: internal, budget: {{limit_usd: 1}}}}
+  - {{name: poor, data_class: internal, budget: {{limit_usd: 0.000001, window: day}}}}
 """
 
 

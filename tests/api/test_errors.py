@@ -229,6 +229,22 @@ def test_an_answer_that_is_not_streamed_ends_with_its_client(slow: Peer) -> None
         slow.anthropic.with_options(timeout=0.5).messages.create(model=slow.model, messages=TALK, max_tokens=100)
 
 
+PAID = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/responses", "/v1/messages")
+
+
+@pytest.mark.parametrize(
+    ("path", "fields"),
+    [(path, {}) for path in PAID] + [(path, {"stream": True}) for path in PAID if path != "/v1/embeddings"],
+)
+def test_who_has_no_money_left_is_told_until_when(poor: Peer, path: str, fields: dict[str, Any]) -> None:
+    answer = post(poor, path, json={"model": poor.model, **PATHS[path], **fields})
+    assert answer.status_code == 429
+    assert 0 < int(answer.headers["retry-after"]) <= 86_400
+    error = check_shape(path, answer)
+    assert error["type"] == ("rate_limit_error" if path == "/v1/messages" else "insufficient_quota")
+    assert path == "/v1/messages" or error["code"] == "insufficient_quota"
+
+
 def test_a_full_model_says_when_to_come_back(slow: Peer) -> None:
     """One is answered and two may wait; the others are refused, and told for how long."""
     answers: list[httpx.Response] = []
