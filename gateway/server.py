@@ -9,12 +9,15 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gateway.app import create_app
 from gateway.assemble import opened_appliance
 from gateway.config import Config
 from gateway.problems import StartProblem
 from gateway.settings import Settings
+
+MOST_HEAD_BYTES = 64 * 1024
 
 
 async def serve(config: Config, settings: Settings, announce: Callable[[str], None]) -> None:
@@ -25,7 +28,12 @@ async def serve(config: Config, settings: Settings, announce: Callable[[str], No
         resumed = await appliance.tasks.resume()
         server = _Server(
             uvicorn.Config(
-                create_app(appliance), log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=10
+                create_app(appliance),
+                http=BoundedHeads,
+                log_config=None,
+                access_log=False,
+                lifespan="off",
+                timeout_graceful_shutdown=10,
             )
         )
         _stop_on_signals(server)  # before anybody knows that there is something to stop
@@ -37,6 +45,38 @@ async def serve(config: Config, settings: Settings, announce: Callable[[str], No
         if resumed:
             announce(f"Going on with {len(resumed)} tasks: {', '.join(resumed)}")
         await server.serve(sockets=[listening])
+
+
+class BoundedHeads(HttpToolsProtocol):
+    """uvicorn's HTTP, which by itself collects headers and trailers without end, whoever sends them.
+
+    The envelope bounds bodies; here all else is bounded that comes before the next piece of one.
+    """
+
+    _headway, _collected_bytes = False, 0
+
+    def on_headers_complete(self) -> None:
+        """The headers are handed on."""
+        self._headway = True
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of the body is handed on."""
+        self._headway = True
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """The request is whole."""
+        self._headway = True
+        super().on_message_complete()
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came, unless too much has come of which nothing could be handed on."""
+        self._headway = False
+        super().data_received(data)
+        self._collected_bytes = 0 if self._headway else self._collected_bytes + len(data)
+        if self._collected_bytes > MOST_HEAD_BYTES and not self.transport.is_closing():
+            self.send_400_response(f"A request may have at most {MOST_HEAD_BYTES} bytes beside its body.")
 
 
 class _Server(uvicorn.Server):

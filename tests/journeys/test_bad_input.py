@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 import subprocess
 import urllib.error
 import urllib.parse
@@ -61,6 +62,30 @@ def test_bad_requests(appliance: Appliance, body: Any, status: int, code: str, s
 def test_a_key_is_asked_for_before_anything_is_read(appliance: Appliance, path: str, body: bytes) -> None:
     status, error = ask(appliance, path, body, "bly_wrong")
     assert (status, error["code"]) == (401, "invalid_api_key")
+
+
+HEAD = b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\n"
+CHUNKED = HEAD + b"transfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n"
+
+
+@pytest.mark.parametrize(
+    ("begin", "piece"),
+    [(HEAD, b"x-a: " + b"a" * 1000 + b"\r\n"), (HEAD + b"x-a: ", b"a" * 1000), (CHUNKED + b"x-a: ", b"a" * 1000)],
+    ids=["many headers", "a long one", "a long trailer"],
+)
+def test_what_comes_beside_the_body_is_bounded(appliance: Appliance, begin: bytes, piece: bytes) -> None:
+    address = urllib.parse.urlsplit(appliance.url)
+    with socket.create_connection((address.hostname, address.port), timeout=10) as connection:
+        connection.sendall(begin)
+        try:
+            for _ in range(5000):
+                connection.sendall(piece)
+            said = connection.recv(100)
+        except ConnectionError:  # closed before everything was sent
+            said = b"HTTP/1.1 400 "
+    assert said.startswith(b"HTTP/1.1 400 ")
+    with urllib.request.urlopen(f"{appliance.url}/healthz") as answer:
+        assert answer.status == 200
 
 
 def test_methods_that_nobody_knows_are_one_line_of_the_metrics(appliance: Appliance) -> None:
