@@ -12,6 +12,14 @@ import openai
 TEXT, TOOLS, SLOW, QUICK = "pico-coder", "tiny", "slow", "quick"
 """A model that writes code, one with random weights and a template for tools; scripts that take long, and no, time."""
 
+LAMP_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {"room": {"enum": ["kitchen", "bath"]}, "on": {"type": "boolean"}},
+    "required": ["room", "on"],
+    "additionalProperties": False,
+}
+"""What the tool `switch_lamp` wants, in whatever format."""
+
 CONFIG = """
 version: 1
 tiers: [draft]

@@ -10,18 +10,13 @@ import anthropic
 import pytest
 from anthropic.types import Message, TextBlock, ToolUseBlock
 
-from tests.api.peers import Peer
+from tests.api.peers import LAMP_SCHEMA, Peer
 
 QUESTION: list[Any] = [{"role": "user", "content": "Write a function that adds two numbers."}]
 LAMP: Any = {
     "name": "switch_lamp",
     "description": "Switches a lamp.",
-    "input_schema": {
-        "type": "object",
-        "properties": {"room": {"enum": ["kitchen", "bath"]}, "on": {"type": "boolean"}},
-        "required": ["room", "on"],
-        "additionalProperties": False,
-    },
+    "input_schema": LAMP_SCHEMA,
 }
 GREEDY = {"temperature": 0}  # a field that the newest models do not take any more, nor this client
 PING: Any = {"name": "ping", "input_schema": {"type": "object", "properties": {}}}

@@ -10,18 +10,13 @@ import pytest
 from openai.types.responses import Response, ResponseFunctionToolCall, ResponseOutputMessage, ResponseStreamEvent
 from pydantic import BaseModel
 
-from tests.api.peers import Peer
+from tests.api.peers import LAMP_SCHEMA, Peer
 
 QUESTION = "Write a function that adds two numbers."
 LAMP: Any = {
     "type": "function",
     "name": "switch_lamp",
-    "parameters": {
-        "type": "object",
-        "properties": {"room": {"enum": ["kitchen", "bath"]}, "on": {"type": "boolean"}},
-        "required": ["room", "on"],
-        "additionalProperties": False,
-    },
+    "parameters": LAMP_SCHEMA,
     "strict": True,
 }
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from openai.types.chat import ChatCompletion, ChatCompletionMessageFunctionToolCall
 
-from tests.api.peers import Peer
+from tests.api.peers import LAMP_SCHEMA, Peer
 
 QUESTION: list[Any] = [{"role": "user", "content": "It is dark in here."}]
 LAMP: dict[str, Any] = {
@@ -16,12 +16,7 @@ LAMP: dict[str, Any] = {
     "function": {
         "name": "switch_lamp",
         "description": "Switches a lamp.",
-        "parameters": {
-            "type": "object",
-            "properties": {"room": {"enum": ["kitchen", "bath"]}, "on": {"type": "boolean"}},
-            "required": ["room", "on"],
-            "additionalProperties": False,
-        },
+        "parameters": LAMP_SCHEMA,
         "strict": True,
     },
 }
