@@ -23,6 +23,7 @@ from inference.anthropic.errors import OVERLOADED
 from inference.anthropic.routes import MESSAGES
 from inference.anthropic.routes import error_response as messages_error
 from inference.errors import EngineError
+from inference.wire.route import retry_after
 from ledger.protocol import LedgerError
 from retrieval.protocol import IndexUnavailable
 from sandbox.protocol import SandboxError
@@ -64,22 +65,24 @@ TABLE: dict[type[Exception], tuple[int, str, str]] = {
 def http_error(error: Exception, path: str, request_id: str) -> Response | None:
     """The answer for an error that is in the table, in the format of the path; None for an unforeseen one."""
     if isinstance(error, EngineError):
-        return _answer(path, request_id, _Problem(error.status, error.type, error.code, error.message, error.param))
+        problem = _Problem(error.status, error.type, error.code, error.message, error.param)
+        return _answer(path, request_id, problem, retry_after(error))
     for kind, (status, type_, code) in TABLE.items():
         if isinstance(error, kind):
-            return _answer(path, request_id, _Problem(status, type_, code, str(error)))
+            headers = {"retry-after": "5"} if status == 503 else {}
+            return _answer(path, request_id, _Problem(status, type_, code, str(error)), headers)
     return None
 
 
 def plain_error(status: int, message: str, path: str, request_id: str) -> Response:
     """The answer for what the framework refuses: no such path, wrong method."""
-    return _answer(path, request_id, _Problem(status, "invalid_request_error", "http_error", message))
+    return _answer(path, request_id, _Problem(status, "invalid_request_error", "http_error", message), {})
 
 
 def internal_error(path: str, request_id: str) -> Response:
     """The answer for what nobody foresaw: no detail, but the id under which the log has it."""
     message = f"The appliance made an error; its log has it under {request_id}."
-    return _answer(path, request_id, _Problem(500, "server_error", "internal_error", message))
+    return _answer(path, request_id, _Problem(500, "server_error", "internal_error", message), {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +94,7 @@ class _Problem:
     param: str | None = None
 
 
-def _answer(path: str, request_id: str, problem: _Problem) -> Response:
-    headers = {"retry-after": "5"} if problem.status == 503 else {}
+def _answer(path: str, request_id: str, problem: _Problem, headers: dict[str, str]) -> Response:
     if path.startswith(MESSAGES):
         status = OVERLOADED if problem.status == 503 else problem.status
         return messages_error(status, problem.message, request_id, headers)

@@ -22,7 +22,7 @@ from inference.protocol import (
     ToolCall,
     ToolChoice,
 )
-from inference.wire.body import Body, JsonObject, Text, invalid, refused
+from inference.wire.body import Body, JsonObject, Text, check_kind, invalid, refused
 
 NO_EFFECT = "Accepted; has no effect."
 PREFIXES = "Accepted; prefixes are cached by themselves."
@@ -70,9 +70,7 @@ class ThinkingBlock(Block):
 
 def _understood(data: Any, kinds: Sequence[str]) -> Any:
     for block in data if isinstance(data, list) else ():
-        kind = block.get("type") if isinstance(block, dict) else None
-        if isinstance(kind, str) and kind not in kinds:
-            raise refused(kind, f"content blocks here may be {', '.join(kinds)}")
+        check_kind(block, kinds, f"content blocks here may be {', '.join(kinds)}")
     return data
 
 
@@ -144,9 +142,7 @@ class ToolBody(Body):
     @model_validator(mode="before")
     @classmethod
     def _only_custom(cls, data: Any) -> Any:
-        kind = data.get("type") if isinstance(data, dict) else None
-        if isinstance(kind, str) and kind != "custom":
-            raise refused(kind, "tools must be of type 'custom'")
+        check_kind(data, ("custom",), "tools must be of type 'custom'")
         return data
 
     def read(self) -> Tool:

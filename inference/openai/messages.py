@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from inference.protocol import Message, ResponseFormat, Role, Tool, ToolCall, ToolChoice
-from inference.wire.body import Body, JsonObject, Text, invalid, refused
+from inference.wire.body import Body, JsonObject, Text, check_kind, invalid
 
 FunctionName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]{1,64}$")]
 
@@ -24,9 +24,7 @@ class TextPart(Body):
     @model_validator(mode="before")
     @classmethod
     def _only_text(cls, data: Any) -> Any:
-        kind = data.get("type") if isinstance(data, dict) else None
-        if isinstance(kind, str) and kind != "text":
-            raise refused(kind, "content parts must be of type 'text'")
+        check_kind(data, ("text",), "content parts must be of type 'text'")
         return data
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from inference.protocol import Message, Role, ToolCall
-from inference.wire.body import Body, Text, refused
+from inference.wire.body import Body, Text, check_kind
 
 _PARTS = ("input_text", "output_text", "refusal")
 Status = Literal["in_progress", "completed", "incomplete"]
@@ -29,9 +29,7 @@ class ContentPart(Body):
     @model_validator(mode="before")
     @classmethod
     def _only_text(cls, data: Any) -> Any:
-        kind = data.get("type") if isinstance(data, dict) else None
-        if isinstance(kind, str) and kind not in _PARTS:
-            raise refused(kind, f"content parts must be of type {', '.join(_PARTS)}")
+        check_kind(data, _PARTS, f"content parts must be of type {', '.join(_PARTS)}")
         return data
 
     @property

@@ -14,7 +14,7 @@ from inference.openai.messages import FunctionName
 from inference.openai.requests import TieredBody
 from inference.protocol import Caller, ChatRequest, Message, ResponseFormat, Sampling, Tool, ToolChoice
 from inference.responses.items import KINDS, AnyItem, MessageItem, messages
-from inference.wire.body import Body, JsonObject, Text, invalid, refused
+from inference.wire.body import Body, JsonObject, Text, check_kind, invalid, refused
 
 NO_EFFECT = "Accepted; has no effect."
 LOGPROBS = "message.output_text.logprobs"
@@ -32,9 +32,7 @@ class FunctionTool(Body):
     @model_validator(mode="before")
     @classmethod
     def _only_functions(cls, data: Any) -> Any:
-        kind = data.get("type") if isinstance(data, dict) else None
-        if isinstance(kind, str) and kind != "function":
-            raise refused(kind, "tools must be of type 'function'")
+        check_kind(data, ("function",), "tools must be of type 'function'")
         return data
 
     def read(self) -> Tool:
@@ -134,9 +132,7 @@ class ResponsesBody(TieredBody):
     def _known_items(cls, data: Any) -> Any:
         items = data.get("input") if isinstance(data, dict) else None
         for item in items if isinstance(items, list) else ():
-            kind = item.get("type") if isinstance(item, dict) else None
-            if isinstance(kind, str) and kind not in KINDS:
-                raise refused(kind, f"items of 'input' must be of type {', '.join(KINDS)}")
+            check_kind(item, KINDS, f"items of 'input' must be of type {', '.join(KINDS)}")
         return data
 
     @model_validator(mode="after")

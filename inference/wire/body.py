@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
@@ -64,6 +64,13 @@ class Body(BaseModel):
 def refused(name: str, why: str) -> PydanticCustomError:
     """The error, for a model's validator, that field `name` is not honoured."""
     return PydanticCustomError(UNSUPPORTED, "{name} {why}", {"name": _shown(name), "why": why})
+
+
+def check_kind(data: Any, kinds: Collection[str], why: str) -> None:
+    """Refuse an object by the name of its `type` if that is none of `kinds`; whatever else is wrong, pydantic says."""
+    kind = data.get("type") if isinstance(data, dict) else None
+    if isinstance(kind, str) and kind not in kinds:
+        raise refused(kind, why)
 
 
 def invalid(name: str, why: str) -> PydanticCustomError:

@@ -33,7 +33,7 @@ def appliance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Appliance]:
 
 def _peer(request: pytest.FixtureRequest, option: str, model: str) -> Iterator[Peer]:
     if url := request.config.getoption(option, default=None):
-        peer = Peer(url, "none", model, ours=False)
+        peer = Peer(url, "none", model)
     else:
         appliance = request.getfixturevalue("appliance")
         peer = Peer(appliance.url, appliance.keys["ada"], model)

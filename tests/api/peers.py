@@ -46,7 +46,6 @@ class Peer:
     url: str
     key: str
     model: str
-    ours: bool = True
     openai: Any = field(init=False)  # an OpenAI and an Anthropic, whose overloads know other models and fields
     anthropic: Any = field(init=False)
     lenient: Any = field(

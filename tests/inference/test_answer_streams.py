@@ -35,16 +35,17 @@ def answers(draw: st.DrawFn) -> list[Chunk]:
         cuts = sorted(draw(st.lists(st.integers(0, len(whole)), max_size=3)))
         pieces = [whole[begin:end] for begin, end in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
         chunks += [Chunk(tool_calls=(ToolCallDelta(position, arguments=piece),), model="m") for piece in pieces]
-    if calls:
-        reason, stop = "tool_calls", None
-    else:
-        reason, stop = draw(st.sampled_from([("stop", None), ("stop", "END"), ("length", None)]))
-    usage = draw(
-        st.builds(
-            Usage, prompt_tokens=st.just(9), completion_tokens=st.integers(0, 99), cached_tokens=st.integers(0, 9)
-        )
+    ends: list[Chunk] = (
+        [Chunk(finish_reason="tool_calls", model="m")]
+        if calls
+        else [
+            Chunk(finish_reason="stop", model="m"),
+            Chunk(finish_reason="stop", stop_string="END", model="m"),
+            Chunk(finish_reason="length", model="m"),
+        ]
     )
-    return [*chunks, Chunk(finish_reason=reason, stop_string=stop, model="m"), Chunk(usage=usage, model="m")]  # type: ignore[arg-type]
+    usage = Usage(9, draw(st.integers(0, 99)), cached_tokens=draw(st.integers(0, 9)))
+    return [*chunks, draw(st.sampled_from(ends)), Chunk(usage=usage, model="m")]
 
 
 def collected(chunks: Iterable[Chunk]) -> Completion:
