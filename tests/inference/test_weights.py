@@ -1,27 +1,22 @@
-"""Where weights come from, and that wrong ones are not loaded; the hub is a server on the loopback."""
+"""What a source on this machine means, what its digest is, and that wrong weights are not loaded."""
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+import subprocess
 from io import BufferedReader
 from pathlib import Path
 
 import pytest
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
+from inference.collect import complete
 from inference.errors import WeightsError
-from inference.weights import WeightsStore
-from tests.inference.serving import serve
+from inference.weights import WeightsStore, weights_digest
+from tests.inference.llama_engines import engine_of, prompt
+from tests.inference.tiny_model import write_tiny_model
+from tests.inference.weights_servers import sha256
 
-COMMIT = "a" * 40
 WEIGHTS = b"GGUF weights"
 
 
@@ -31,11 +26,7 @@ def store(tmp_path: Path) -> WeightsStore:
     (bundled / "pico").mkdir(parents=True)
     (bundled / "pico" / "pico-q8.gguf").write_bytes(WEIGHTS)
     (bundled / "nano").mkdir()
-    return WeightsStore(cache=tmp_path / "cache", bundled=bundled)
-
-
-def sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
+    return WeightsStore(tmp_path / "store", tmp_path / "cache", bundled=bundled)
 
 
 def test_a_bundled_model_is_its_one_gguf_file(store: WeightsStore) -> None:
@@ -46,7 +37,7 @@ def test_a_bundled_model_is_its_one_gguf_file(store: WeightsStore) -> None:
     ("source", "sentence"),
     [
         ("bundled:pica", "Bundled are: nano, pico"),
-        ("bundled:nano", "must hold one GGUF file; there are none"),
+        ("bundled:nano", "must hold one GGUF file, or name one of several; there are none"),
         ("path:/nowhere/x.gguf", "there is no /nowhere/x.gguf"),
         ("hf:a/b/c", "not of the form"),
     ],
@@ -72,7 +63,9 @@ def test_a_digest_that_differs_names_both(store: WeightsStore) -> None:
         assert part in caught.value.message
 
 
-def test_a_file_is_hashed_once_until_it_changes(store: WeightsStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_is_hashed_once_until_it_changes(
+    store: WeightsStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = store.gguf("bundled:pico")
     hashed = []
     original = hashlib.file_digest
@@ -87,7 +80,7 @@ def test_a_file_is_hashed_once_until_it_changes(store: WeightsStore, monkeypatch
     path.write_bytes(WEIGHTS[::-1])
     os.utime(path, ns=(1, 1))
     assert store.digest(path) == sha256(WEIGHTS[::-1])
-    (marker,) = (store.cache / "digests").glob("*.json")
+    (marker,) = (tmp_path / "cache" / "digests").glob("*.json")
     for damage in (b"", b"[]", b"{}"):
         marker.write_bytes(damage)
         assert store.digest(path) == sha256(WEIGHTS[::-1])
@@ -97,109 +90,59 @@ def test_a_file_is_hashed_once_until_it_changes(store: WeightsStore, monkeypatch
 def test_a_model_folder_has_a_config_and_the_digest_is_that_of_its_weights(store: WeightsStore, tmp_path: Path) -> None:
     folder = tmp_path / "model"
     folder.mkdir()
-    with pytest.raises(WeightsError, match=r"no .*config\.json"):
+    with pytest.raises(WeightsError, match=r"no config\.json"):
         store.folder(f"path:{folder}")
     (folder / "config.json").write_text("{}")
     assert store.folder(f"path:{folder}") == folder
-    with pytest.raises(WeightsError, match=r"no file .*model\.safetensors"):
-        store.folder(f"path:{folder}", sha256(WEIGHTS))
     (folder / "model.safetensors").write_bytes(WEIGHTS)
     assert store.folder(f"path:{folder}", sha256(WEIGHTS)) == folder
+    assert store.folder(f"path:{folder}", store.identity(folder)) == folder
+    with pytest.raises(WeightsError) as caught:
+        store.folder(f"path:{folder}", sha256(b"other"))
+    for part in ("model.safetensors", sha256(WEIGHTS), sha256(b"other"), "not loaded"):
+        assert part in caught.value.message
 
 
-@dataclass
-class Hub:
-    """The little of the Hugging Face hub's protocol that downloads need, for the repository acme/coder."""
-
-    files: dict[str, bytes]
-    asked: list[str] = field(default_factory=list)
-    tokens: set[str | None] = field(default_factory=set)
-
-    def app(self) -> Starlette:
-        return Starlette(
-            routes=[
-                Route("/api/models/acme/coder/revision/{revision}", self.info),
-                Route("/api/models/acme/coder/tree/{revision}", self.tree),
-                Route("/acme/coder/resolve/{revision}/{name:path}", self.resolve, methods=["GET", "HEAD"]),
-            ]
-        )
-
-    def _note(self, request: Request) -> None:
-        self.asked.append(f"{request.method} {request.url.path}")
-        self.tokens.add(request.headers.get("authorization"))
-
-    async def info(self, request: Request) -> Response:
-        self._note(request)
-        siblings = [{"rfilename": name} for name in self.files]
-        return JSONResponse({"id": "acme/coder", "sha": COMMIT, "siblings": siblings})
-
-    async def tree(self, request: Request) -> Response:
-        self._note(request)
-        return JSONResponse(
-            [
-                {"type": "file", "path": name, "size": len(content), "oid": hashlib.sha1(content).hexdigest()}
-                for name, content in self.files.items()
-            ]
-        )
-
-    async def resolve(self, request: Request) -> Response:
-        self._note(request)
-        content = self.files.get(request.path_params["name"])
-        if content is None:
-            return Response(status_code=404, headers={"x-error-code": "EntryNotFound"})
-        headers = {"etag": f'"{hashlib.sha1(content).hexdigest()}"', "x-repo-commit": COMMIT}
-        return Response(content, headers=headers)
-
-    def downloads(self) -> list[str]:
-        return sorted(path.rsplit("/", 1)[1] for path in self.asked if path.startswith("GET /acme"))
+def test_the_digest_of_several_files_is_what_sha256sum_says(store: WeightsStore, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    (folder / "1_Pooling").mkdir(parents=True)
+    names = ["config.json", "Model.json", "1_Pooling/config.json", "model-00001-of-00002.safetensors", "ü.txt"]
+    for name in names:
+        (folder / name).write_bytes(name.encode())
+    (folder / "README.md").write_text("not weights")
+    quoted = " ".join(f"'{name}'" for name in names)
+    command = f"sha256sum {quoted} | LC_ALL=C sort -k2 | sha256sum"
+    said = subprocess.run(["sh", "-c", command], cwd=folder, capture_output=True, text=True, check=True).stdout.split()
+    assert store.identity(folder) == said[0]
+    assert store.folder(f"path:{folder}", said[0]) == folder
 
 
-@asynccontextmanager
-async def hub_of(store: WeightsStore, **files: bytes) -> AsyncIterator[tuple[Hub, WeightsStore]]:
-    hub = Hub({name.replace("__", "."): content for name, content in files.items()})
-    async with serve(hub.app()) as url:
-        yield hub, replace(store, endpoint=url)
+def test_the_digest_of_one_file_is_its_sha256_and_of_several_does_not_depend_on_where_they_lie() -> None:
+    assert weights_digest({"x.gguf": "a" * 64}) == "a" * 64
+    parts = {"m-00001-of-00002.gguf": "a" * 64, "m-00002-of-00002.gguf": "b" * 64}
+    assert weights_digest(parts) == weights_digest({f"Q4/{name}": digest for name, digest in parts.items()})
+    assert weights_digest(parts) != weights_digest(dict(zip(parts, reversed(parts.values()), strict=True)))
 
 
-async def test_the_one_gguf_file_of_a_repository_is_fetched_once(store: WeightsStore) -> None:
-    async with hub_of(store, coder__gguf=WEIGHTS, README__md=b"hello") as (hub, store):
-        path = await asyncio.to_thread(store.gguf, "hf:acme/coder@main", sha256(WEIGHTS))
-        again = await asyncio.to_thread(store.gguf, "hf:acme/coder@main")
-        offline = await asyncio.to_thread(replace(store, offline=True).gguf, "hf:acme/coder@main")
-    assert path == again == offline
-    assert path.read_bytes() == WEIGHTS
-    assert path.is_relative_to(store.cache)
-    assert hub.downloads() == ["coder.gguf"]
-    assert hub.tokens == {None}
+def test_a_split_file_is_all_of_its_parts(store: WeightsStore, tmp_path: Path) -> None:
+    parts = [tmp_path / f"coder-0000{number}-of-00003.gguf" for number in (1, 2, 3)]
+    for part in parts:
+        part.write_bytes(part.name.encode())
+    first = store.gguf(f"path:{tmp_path}")
+    assert first == store.gguf(f"path:{parts[2]}") == parts[0]
+    together = weights_digest({part.name: sha256(part.read_bytes()) for part in parts})
+    assert store.identity(first) == together
+    assert store.gguf(f"path:{tmp_path}", together) == first
+    with pytest.raises(WeightsError, match="not those declared"):
+        store.gguf(f"path:{tmp_path}", sha256(parts[0].read_bytes()))
+    parts[1].unlink()
+    with pytest.raises(WeightsError, match=r"coder-00002-of-00003\.gguf is missing"):
+        store.gguf(f"path:{tmp_path}")
 
 
-async def test_of_several_gguf_files_one_must_be_named(store: WeightsStore) -> None:
-    async with hub_of(store, small__gguf=b"s", large__gguf=WEIGHTS) as (hub, store):
-        with pytest.raises(WeightsError, match=r"hf:acme/coder/FILE@main; there are large\.gguf, small\.gguf"):
-            await asyncio.to_thread(store.gguf, "hf:acme/coder@main")
-        assert hub.downloads() == []
-        path = await asyncio.to_thread(replace(store, token="t").gguf, "hf:acme/coder/large.gguf@main")
-        missing = asyncio.to_thread(store.gguf, "hf:acme/coder/huge.gguf@main")
-        with pytest.raises(WeightsError, match=r"missing|fetched"):
-            await missing
-    assert path.read_bytes() == WEIGHTS
-    assert hub.downloads() == ["large.gguf"]
-    assert "Bearer t" in hub.tokens
-
-
-async def test_a_folder_is_fetched_without_what_is_not_needed(store: WeightsStore) -> None:
-    files = {"config__json": b"{}", "model__safetensors": WEIGHTS, "pytorch_model__bin": b"unsafe"}
-    async with hub_of(store, **files) as (hub, store):
-        folder = await asyncio.to_thread(store.folder, "hf:acme/coder@main", sha256(WEIGHTS))
-    assert (folder / "config.json").read_bytes() == b"{}"
-    assert hub.downloads() == ["config.json", "model.safetensors"]
-
-
-def test_offline_nothing_is_asked(store: WeightsStore) -> None:
-    with pytest.raises(WeightsError, match="downloads are switched off"):
-        replace(store, offline=True, endpoint="http://127.0.0.1:9").gguf("hf:acme/coder@main")
-
-
-def test_a_hub_that_cannot_be_reached_is_said_in_a_sentence(store: WeightsStore) -> None:
-    with pytest.raises(WeightsError, match=r"'hf:acme/coder@main' cannot be fetched: .*refused"):
-        replace(store, endpoint="http://127.0.0.1:9").gguf("hf:acme/coder@main")
+async def test_a_split_file_answers_as_the_whole(tiny_gguf: Path, tmp_path: Path) -> None:
+    write_tiny_model(tmp_path / "tiny.gguf", tensors_a_file=5)
+    assert len(list(tmp_path.glob("tiny-*.gguf"))) > 2
+    first = WeightsStore(tmp_path / "store").gguf(f"path:{tmp_path}")
+    async with engine_of(tiny_gguf) as whole, engine_of(first) as split:
+        assert (await complete(split, prompt())).text == (await complete(whole, prompt())).text
