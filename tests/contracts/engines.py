@@ -5,22 +5,28 @@ from __future__ import annotations
 import re
 import shlex
 import sys
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 
 from inference.catalog import Catalog, HttpModel, LlamaCppModel, ScriptedModel, ScriptedReply, VllmModel
+from inference.cluster.engine import ClusterEngine
+from inference.cluster.messages import Replica
+from inference.cluster.pool import Pool
+from inference.cluster.replica import Door, replica_app
 from inference.http import HttpEngine
 from inference.isolated.engine import IsolatedEngine
 from inference.llamacpp.engine import LlamaCppEngine
 from inference.protocol import Capability, Engine
 from inference.scripted import ScriptedEngine
-from inference.vllm import VllmEngine
+from inference.vllm.engine import VllmEngine
 from ledger.sql_ledger import open_ledger
-from router.router import Router, Rules
+from router.decide import Rules
+from router.router import Router
 from router.spec import TenantSpec
 from tests.inference.serving import app_for, eventually, serve
 from tests.inference.tiny_model import write_tiny_model
@@ -137,21 +143,45 @@ async def isolated(folder: Path) -> AsyncIterator[Subject]:
 @asynccontextmanager
 async def vllm(folder: Path) -> AsyncIterator[Subject]:
     """The vLLM engine with a child that is a small OpenAI server of our own instead of vLLM's."""
-    engine = VllmEngine(vllm_spec(write_interpreter(folder)), folder, folder / "logs", first_pause_seconds=0.05)
+    # The stand-in can do more at once than vLLM can, which models.yaml therefore refuses.
+    spec = vllm_spec(write_interpreter(folder)).model_copy(update={"capabilities": CAPABILITIES})
+    engine = VllmEngine(spec, folder, folder / "logs", first_pause_seconds=0.05)
     engine.start()
 
     async def ready() -> bool:
         return (await engine.health()).ready
 
     async def in_flight() -> int:
-        async with httpx.AsyncClient(trust_env=False, verify=False) as client:
-            return int((await client.get(f"{engine.url}/in_flight")).text)
+        return int(await ask_child(engine, "/in_flight"))
 
     try:
         await eventually(ready, within_seconds=60)
         yield Subject(engine, in_flight)
     finally:
         await engine.close()
+
+
+@asynccontextmanager
+async def cluster(folder: Path) -> AsyncIterator[Subject]:
+    """The engine of a model on a cluster, with two replicas behind real doors; only Ray, which placed them, is not."""
+    far = [LlamaCppEngine(LLAMA_CPP, write_tiny_model(folder / f"{name}.gguf")) for name in "ab"]
+    doors = [Door("token"), Door("token")]
+    pool = Pool(NAME, 3, 5.0, time.monotonic)
+    engine = ClusterEngine(LLAMA_CPP, pool, "token")
+
+    async def in_flight() -> int:
+        return sum(each.in_flight for each in far)
+
+    async with AsyncExitStack() as stack:
+        urls = [
+            await stack.enter_async_context(serve(door.around(replica_app(each))))
+            for door, each in zip(doors, far, strict=True)
+        ]
+        pool.update([Replica(model=NAME, id=url, url=url, ready=True) for url in urls])
+        for each in far:
+            stack.push_async_callback(each.close)
+        stack.push_async_callback(engine.close)
+        yield Subject(engine, in_flight)
 
 
 @asynccontextmanager
@@ -173,6 +203,13 @@ async def router(folder: Path) -> AsyncIterator[Subject]:
         await ledger.close()
 
 
+async def ask_child(engine: VllmEngine, path: str) -> str:
+    """What the server itself answers to a GET."""
+    transport = httpx.AsyncHTTPTransport(uds=str(engine.socket), trust_env=False, verify=False)
+    async with httpx.AsyncClient(transport=transport, trust_env=False) as client:
+        return (await client.get(f"http://vllm{path}")).text
+
+
 def vllm_spec(python: Path) -> VllmModel:
     """A model whose vLLM runs in the given interpreter."""
     return VllmModel(
@@ -180,7 +217,7 @@ def vllm_spec(python: Path) -> VllmModel:
         name=NAME,
         tier="draft",
         context_tokens=CONTEXT_TOKENS,
-        capabilities=CAPABILITIES,
+        capabilities=frozenset({"chat", "completion", "logprobs"}),
         source="path:folder",
         python=str(python),
     )
@@ -201,5 +238,6 @@ ENGINES: dict[str, Factory] = {
     "llama_cpp": llama_cpp,
     "isolated": isolated,
     "vllm": vllm,
+    "cluster": cluster,
     "router": router,
 }

@@ -12,7 +12,8 @@ from inference.isolated.engine import IsolatedEngine
 from inference.llamacpp.engine import LlamaCppEngine
 from inference.protocol import Capability, Engine
 from ledger.sql_ledger import open_ledger
-from router.router import Router, Rules
+from router.decide import Rules
+from router.router import Router
 from router.spec import TenantSpec
 from tests.inference.serving import app_for, serve
 from tests.inference.tiny_model import write_tiny_model
