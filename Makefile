@@ -3,10 +3,13 @@ PYTHON ?= python3
 VENV := .venv/bin
 GROUP ?= all
 
-.PHONY: demo serve test check bench train lock setup clean
+.PHONY: demo serve test check bench train lock setup setup-vllm clean
 
 setup:
 	@$(PYTHON) scripts/setup.py
+
+setup-vllm:
+	@$(PYTHON) scripts/setup.py --vllm
 
 demo: setup          ## the main job, from a chat to a merged change
 	@$(VENV)/python -m examples.demo
@@ -14,7 +17,7 @@ demo: setup          ## the main job, from a chat to a merged change
 serve: setup         ## the appliance on http://127.0.0.1:8400
 	@$(VENV)/bailey serve
 
-test: setup          ## all tests
+test: setup-vllm     ## all tests
 	@sh scripts/test.sh
 
 check: setup         ## style, types, architecture
@@ -23,7 +26,7 @@ check: setup         ## style, types, architecture
 	@$(VENV)/mypy
 	@$(VENV)/python -m pytest tests/architecture
 
-bench: setup         ## side by side with peers: make bench GROUP=codegen
+bench: setup-vllm    ## side by side with peers: make bench GROUP=codegen
 	@$(VENV)/python -m bench $(GROUP)
 
 train: setup         ## the bundled models, from scratch (about two hours on two cores); goes on where it stopped

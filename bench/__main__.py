@@ -8,8 +8,17 @@ import sys
 from bench import ledger, models
 from bench.api import group as api
 from bench.cpu import group as cpu
+from bench.ray import group as ray
+from bench.vllm import group as vllm
 
-GROUPS = {"models": models.measure, "ledger": ledger.measure, "api": api.measure, "cpu": cpu.measure}
+GROUPS = {
+    "models": models.measure,
+    "ledger": ledger.measure,
+    "api": api.measure,
+    "cpu": cpu.measure,
+    "vllm": vllm.measure,
+    "ray": ray.measure,
+}
 
 
 def main() -> int:

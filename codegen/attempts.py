@@ -15,7 +15,7 @@ from decimal import Decimal
 from codegen import facts, prompts
 from codegen.edit import MalformedAnswer, Target, patch_from_answer
 from codegen.ladder import Ladder, Subject
-from codegen.protocol import CallHistory, Context, Draft, Evidence, Plan, Proof, Task, Verification
+from codegen.protocol import CallHistory, Context, Draft, Evidence, Plan, Proof, Task, Verification, VerifiedAnswers
 from codegen.pytest_run import TestReport
 from codegen.spec import CodegenSpec
 from codegen.steps import Steps
@@ -62,11 +62,20 @@ class _Progress:
 class Attempts:
     """Makes attempts at one task, each as two durable steps: draft/N and verify/N."""
 
-    def __init__(self, spec: CodegenSpec, engine: Engine, history: CallHistory, ladder: Ladder) -> None:
+    def __init__(
+        self,
+        spec: CodegenSpec,
+        engine: Engine,
+        history: CallHistory,
+        ladder: Ladder,
+        answers: VerifiedAnswers | None = None,
+    ) -> None:
+        """`answers` is told which ones passed verification."""
         self._spec = spec
         self._engine = engine
         self._history = history
         self._ladder = ladder
+        self._answers = answers
 
     async def until_proven(self, assignment: Assignment, steps: Steps) -> Proof:
         """Attempt until the ladder is green or a limit is reached. Raises engine and sandbox errors."""
@@ -88,13 +97,18 @@ class Attempts:
         draft = await steps.run(
             f"draft/{number}", Draft, lambda: self._draft(assignment, progress, number), facts.of_draft
         )
+        verification = await self._verified(assignment, draft, number, steps)
+        if self._answers and (verification.green or verification.red):
+            await self._answers.verified(draft.request_id, verification.green)
+        return draft, verification
+
+    async def _verified(self, assignment: Assignment, draft: Draft, number: int, steps: Steps) -> Verification:
         if draft.patch is None:
-            return draft, Verification((Evidence("answer", "fail", draft.problem or "malformed", 0.0),))
+            return Verification((Evidence("answer", "fail", draft.problem or "malformed", 0.0),))
         subject = Subject(assignment.before, draft.patch, assignment.baseline, _acceptance(assignment.task))
-        verification = await steps.run(
+        return await steps.run(
             f"verify/{number}", Verification, lambda: self._ladder.climb(subject), facts.of_verification
         )
-        return draft, verification
 
     def _limit(self, plan: Plan, progress: _Progress, started: float) -> str | None:
         """Which limit forbids the next call, as a sentence."""
@@ -107,7 +121,7 @@ class Attempts:
         return None
 
     async def _draft(self, assignment: Assignment, progress: _Progress, number: int) -> Draft:
-        completion = await self._answer(assignment, progress, number)
+        request_id, completion = await self._answer(assignment, progress, number)
         target = Target(assignment.plan.files, _texts(assignment.before, assignment.plan.files))
         patch, problem = None, None
         try:
@@ -124,10 +138,11 @@ class Attempts:
             usage.prompt_tokens,
             usage.completion_tokens,
             usage.cost_usd,
+            request_id,
         )
 
-    async def _answer(self, assignment: Assignment, progress: _Progress, number: int) -> Completion:
-        """Ask; when the repository's excerpts make the prompt too long, ask again without them."""
+    async def _answer(self, assignment: Assignment, progress: _Progress, number: int) -> tuple[str, Completion]:
+        """The answer with the id of its call; without excerpts of the repository if they make the prompt too long."""
         excerpts = [
             prompts.excerpt(item.path, item.start_line, item.end_line, item.text)
             for item in assignment.context.excerpts
@@ -151,15 +166,15 @@ class Attempts:
 
     async def _call(
         self, assignment: Assignment, progress: _Progress, messages: tuple[Message, ...], request_id: str
-    ) -> Completion:
-        """One model call, or its recorded answer when it was finished before the process was killed.
+    ) -> tuple[str, Completion]:
+        """One model call by its id, or its recorded answer when it was finished before the process was killed.
 
         Calls for the same draft that were paid for and lost are part of its cost.
         """
         retry, lost_usd = 0, Decimal(0)
         while past := await self._history.past_call(f"{request_id}.{retry}"):
             if past.completion:
-                return charged(past.completion, lost_usd)
+                return f"{request_id}.{retry}", charged(past.completion, lost_usd)
             lost_usd += past.cost_usd
             retry += 1
         fresh = not progress.per_model or all(model in progress.tried for model in progress.per_model)
@@ -177,7 +192,7 @@ class Attempts:
             max_cost_usd=assignment.plan.budget_usd - progress.cost_usd - lost_usd,
             request_id=f"{request_id}.{retry}",
         )
-        return charged(await complete(self._engine, request), lost_usd)
+        return request.request_id, charged(await complete(self._engine, request), lost_usd)
 
 
 def charged(completion: Completion, lost_usd: Decimal) -> Completion:

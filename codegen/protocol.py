@@ -124,7 +124,10 @@ class Patch:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """One answer of a model. `patch` is None when the answer was malformed; its bytes are kept all the same."""
+    """One answer of a model, to the call `request_id`.
+
+    `patch` is None when the answer was malformed; its bytes are kept all the same.
+    """
 
     model: str
     route: str
@@ -134,6 +137,7 @@ class Draft:
     prompt_tokens: int
     completion_tokens: int
     cost_usd: Decimal
+    request_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +162,11 @@ class Verification:
     def green(self) -> bool:
         """Every rung passed; inconclusive is not a pass."""
         return bool(self.evidence) and all(item.outcome == "pass" for item in self.evidence)
+
+    @property
+    def red(self) -> bool:
+        """A rung failed; inconclusive is no failure either."""
+        return any(item.outcome == "fail" for item in self.evidence)
 
     @property
     def findings(self) -> str:
@@ -212,6 +221,14 @@ class PastCall:
 
     completion: Completion | None
     cost_usd: Decimal
+
+
+class VerifiedAnswers(Protocol):
+    """Who wants to know which answers passed verification, such as whoever compares models."""
+
+    async def verified(self, request_id: str, passed: bool) -> None:
+        """The answer to a call passed or failed; telling it again is harmless. Doubt is not told."""
+        ...
 
 
 class CallHistory(Protocol):

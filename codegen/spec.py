@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from inference.catalog import Spec
+from inference.spec import Spec
 
 
 class PathRule(Spec):

@@ -15,6 +15,7 @@ from gateway.envelope import Envelope
 from gateway.errors import TABLE, http_error, internal_error, plain_error
 from gateway.operations import operations_router
 from gateway.tasks_api import tasks_router
+from gateway.versions_api import versions_router
 from inference.anthropic.routes import messages_router
 from inference.openai.routes import engine_router, error_response
 from inference.responses.routes import responses_router
@@ -26,6 +27,7 @@ def create_app(appliance: Appliance) -> FastAPI:
     app = FastAPI(title="Bailey", version=version("bailey"), docs_url=None, redoc_url=None)
     access = Access(appliance.keys, appliance.config)
     developer, approver = access.caller("developer"), access.caller("approver")
+    app.include_router(versions_router(appliance.fleet, appliance.config.tenants, developer, approver))
     app.include_router(engine_router(appliance.engine, developer))
     app.include_router(messages_router(appliance.engine, developer))
     app.include_router(responses_router(appliance.engine, appliance.responses, developer))

@@ -6,10 +6,9 @@ closes in reverse order what it opened.
 
 from __future__ import annotations
 
-import asyncio
 import fcntl
 import sys
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,23 +21,29 @@ from codegen.rungs import RUNGS
 from codegen.tasks import Tasks
 from codegen.workflow import Workshop
 from gateway.config import Config
+from gateway.engine_factory import cluster_at
+from gateway.fleet import Fleet, key_variables, opened_fleet
 from gateway.keys import Keys
 from gateway.problems import StartProblem
 from gateway.responses_store import LedgerResponses
-from gateway.settings import Settings, secrets
+from gateway.settings import SOURCE_KEYS, Settings, secrets
 from gateway.telemetry import MeteredEngine, Telemetry, memory_of
-from inference.catalog import HttpModel, LlamaCppModel, ModelSpec, VllmModel
-from inference.engines import Resources, build_engine
+from inference.catalog import LlamaCppModel, ModelSpec, VllmModel
+from inference.engines import Resources
 from inference.errors import WeightsError
 from inference.memory import in_words
 from inference.protocol import Engine
 from inference.responses.store import ResponseStore
 from inference.weights import WeightsStore
+from inference.weights.remote import Access
+from inference.weights.selection import kind_for
 from ledger.protocol import Ledger
 from ledger.sql_ledger import SqlLedger, open_ledger, utc_now
 from retrieval.index import QdrantIndex
+from router.decide import Rules
 from router.record import recorded_call
-from router.router import Router, Rules
+from router.router import Router
+from router.verified import VerifiedCalls
 from sandbox.nsjail import NsjailSandbox
 from sandbox.protocol import Sandbox
 
@@ -57,7 +62,7 @@ class Appliance:
     tasks: Tasks
     sandbox: Sandbox
     telemetry: Telemetry
-    engines: Mapping[str, Engine]
+    fleet: Fleet
 
     @property
     def responses(self) -> ResponseStore:
@@ -66,7 +71,7 @@ class Appliance:
 
     def memory(self) -> dict[str, str]:
         """What engines have allocated and what is resident, where known: model -> phrase."""
-        return {name: in_words(parts) for name, parts in memory_of(self.engines).items() if parts}
+        return {name: in_words(parts) for name, parts in memory_of(self.fleet.engines).items() if parts}
 
     async def readiness(self) -> dict[str, str]:
         """What is not ready: part -> sentence."""
@@ -88,6 +93,7 @@ class _Parts:
     sandbox: Sandbox
     engine: Engine
     indexes: _Indexes
+    verified: VerifiedCalls
 
 
 class _History:
@@ -129,8 +135,9 @@ async def opened_engine(config: Config, settings: Settings) -> AsyncGenerator[En
     """The router over all engines, without a server."""
     async with AsyncExitStack() as stack:
         ledger = await stack.enter_async_context(opened_ledger(settings))
-        engines = await _engines(config, settings, stack)
-        yield _router(config, engines, ledger, stack)
+        fleet = await stack.enter_async_context(opened_fleet(config, settings, _resources(config, settings), ledger))
+        await fleet.open_only()
+        yield _router(config, settings, fleet, ledger, stack)
 
 
 @asynccontextmanager
@@ -144,43 +151,36 @@ async def opened_appliance(config: Config, settings: Settings) -> AsyncGenerator
         await ledger.lapse(started)
         telemetry = Telemetry()
         sandbox = await stack.enter_async_context(opened_sandbox(config, settings))
-        engines = await _engines(config, settings, stack)
-        telemetry.watch(engines)
-        engine = MeteredEngine(_router(config, engines, ledger, stack), telemetry)
+        resources = _resources(config, settings)
+        opening = opened_fleet(config, settings, resources, ledger, telemetry.versions)
+        fleet = await stack.enter_async_context(opening)
+        await fleet.releases.begin()
+        telemetry.watch(fleet.engines)
+        engine = MeteredEngine(_router(config, settings, fleet, ledger, stack), telemetry)
         indexes = _Indexes(config, settings, engine)
         stack.push_async_callback(indexes.close)
-        tasks = Tasks(_workshop(_Parts(config, ledger, sandbox, engine, indexes), settings))
+        parts = _Parts(config, ledger, sandbox, engine, indexes, VerifiedCalls(ledger, fleet.versions))
+        tasks = Tasks(_workshop(parts, settings))
         stack.push_async_callback(tasks.close)
-        yield Appliance(config, engine, ledger, Keys(ledger, utc_now), tasks, sandbox, telemetry, engines)
+        yield Appliance(config, engine, ledger, Keys(ledger, utc_now), tasks, sandbox, telemetry, fleet)
 
 
-async def _engines(config: Config, settings: Settings, stack: AsyncExitStack) -> dict[str, Engine]:
-    engines: dict[str, Engine] = {}
-    resources = _resources(config, settings)
-    for model in config.models:
-        # In an air gap nothing that could reach outside is even built.
-        if not (config.air_gapped and model.remote):
-            engines[model.name] = await build_engine(model, resources)
-            stack.push_async_callback(engines[model.name].close)
-    return engines
-
-
-def _router(config: Config, engines: Mapping[str, Engine], ledger: SqlLedger, stack: AsyncExitStack) -> Router:
+def _router(config: Config, settings: Settings, fleet: Fleet, ledger: SqlLedger, stack: AsyncExitStack) -> Router:
     rules = Rules(
         config,
         {route.name: route for route in config.routes},
         {tenant.name: tenant for tenant in config.tenants},
         config.air_gapped,
+        placed=settings.ray_address is not None,
     )
-    router = Router(rules, engines, ledger, ledger)
+    router = Router(rules, fleet.engines, ledger, ledger, fleet.versions)
     stack.push_async_callback(router.close)
     return router
 
 
 def _resources(config: Config, settings: Settings) -> Resources:
-    names = [model.api_key_env for model in config.models if isinstance(model, HttpModel) and model.api_key_env]
-    store = WeightsStore(settings.data / "weights", offline=config.air_gapped)
-    return Resources(store, settings.data / "logs", secrets(names))
+    names = [*key_variables(config), *SOURCE_KEYS]
+    return Resources(weights_store(config, settings), settings.data / "logs", secrets(names))
 
 
 def _sandbox(config: Config, settings: Settings) -> NsjailSandbox:
@@ -222,7 +222,7 @@ def _workshop(appliance: _Parts, settings: Settings) -> Workshop:
         spec=spec,
         ledger=appliance.ledger,
         sandbox=appliance.sandbox,
-        attempts=Attempts(spec, appliance.engine, _History(appliance.ledger), ladder),
+        attempts=Attempts(spec, appliance.engine, _History(appliance.ledger), ladder, appliance.verified),
         ladder=ladder,
         open_repository=lambda source: Repository(source, settings.data.resolve() / "repositories"),
         open_index=appliance.indexes.open,
@@ -242,6 +242,19 @@ def _only_one(path: Path) -> Iterator[None]:
         yield
 
 
+async def removed_from_cluster(config: Config, settings: Settings, tell: Callable[[str], None]) -> None:
+    """Take all models from the Ray cluster; returns when the last replica has left. Raises `StartProblem`."""
+    assert settings.ray_address is not None
+    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with _only_one(settings.data / "lock"):  # an appliance that runs would not know
+        cluster = cluster_at(settings.ray_address, _resources(config, settings), settings.data)
+        cluster.start()
+        try:
+            await cluster.emptied(tell)
+        finally:
+            await cluster.close()
+
+
 @asynccontextmanager
 async def opened_sandbox(config: Config, settings: Settings) -> AsyncGenerator[Sandbox, None]:
     """The sandbox, proven on this machine. Raises `SandboxUnavailable` or `StartProblem`."""
@@ -253,24 +266,26 @@ async def opened_sandbox(config: Config, settings: Settings) -> AsyncGenerator[S
         await sandbox.close()
 
 
-async def fetch_weights(model: ModelSpec, config: Config, settings: Settings) -> str:
-    """Where a model's weights are, fetched and checked if they were not. Raises `WeightsError`."""
-    return await asyncio.to_thread(_weights, model, WeightsStore(settings.data / "weights", offline=config.air_gapped))
+def weights_store(
+    config: Config, settings: Settings, root: Path | None = None, *, online: bool = False
+) -> WeightsStore:
+    """Where weights are kept, here or in another folder `root`. In an air gap nothing is fetched unless `online`."""
+    token = settings.hf_token.get_secret_value() if settings.hf_token else None
+    hub = settings.hf_endpoint.rstrip("/") if settings.hf_endpoint else None
+    return WeightsStore(
+        root or settings.weights or settings.data / "weights",
+        cache=settings.data / "weights",
+        offline=config.air_gapped and not online,
+        access=Access(hub, token, settings.registry_keys),
+    )
 
 
-def weights_state(model: ModelSpec, settings: Settings) -> str:
+def weights_state(model: ModelSpec, config: Config, settings: Settings) -> str:
     """A word on a model's weights, without fetching anything."""
+    if not isinstance(model, LlamaCppModel | VllmModel):
+        return "elsewhere"
     try:
-        return "here" if _weights(model, WeightsStore(settings.data / "weights", offline=True)) else "elsewhere"
+        found = weights_store(config, settings).here(model.source, kind_for(model.engine), model.sha256)
     except WeightsError as error:
         return str(error)
-
-
-def _weights(model: ModelSpec, store: WeightsStore) -> str:
-    match model:
-        case LlamaCppModel():
-            return str(store.gguf(model.source, model.sha256))
-        case VllmModel():
-            return str(store.folder(model.source, model.sha256))
-        case _:
-            return ""
+    return "here" if found else f"not pulled: bailey models pull {model.name}"

@@ -5,7 +5,7 @@ The sections belong to their packages; here they become one `Config`, and are ch
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,7 +14,9 @@ from pydantic import Field, ValidationError, model_validator
 from codegen.spec import CodegenSpec
 from gateway.config_document import Unreadable, read_document
 from gateway.config_errors import ConfigError, Problem, explain, repeated_keys
-from inference.catalog import Catalog, Ranking
+from inference.adapters import adapters_of, split_adapter, with_adapter
+from inference.catalog import Catalog, LocalModel, ModelBase, Ranking, VllmModel
+from inference.versions import VersionProblem, declared, engine_name
 from retrieval.spec import RetrievalSpec
 from router.spec import RouteSpec, TenantSpec
 from sandbox.spec import SandboxSpec
@@ -51,18 +53,49 @@ class Config(Catalog):
         for model in self.models:
             for data_class in set(model.data_classes or ()) - set(self.data_classes):
                 yield f"model {model.name!r} names data class {data_class!r}; valid: {', '.join(self.data_classes)}"
+        yield from self._disagreeing_fallbacks(models)
+        yield from self._impossible_versions(names)
         yield from self._disagreeing_tenants(names)
         embedder = models.get(self.retrieval.embedder or "")
         if self.retrieval.embedder and (embedder is None or "embeddings" not in embedder.capabilities):
             yield f"retrieval.embedder {self.retrieval.embedder!r} is no declared model with capability embeddings"
 
+    def _disagreeing_fallbacks(self, models: Mapping[str, ModelBase]) -> Iterator[str]:
+        for model in models.values():
+            if not isinstance(model, LocalModel) or model.cpu_fallback is None:
+                continue
+            fallback = models.get(model.cpu_fallback)
+            if not isinstance(fallback, LocalModel) or fallback is model:
+                local = ", ".join(name for name, other in models.items() if isinstance(other, LocalModel))
+                yield f"model {model.name!r} has cpu_fallback {model.cpu_fallback!r}, which must be another of: {local}"
+            elif fallback.placement.gpus or fallback.cpu_fallback:
+                yield f"model {model.name!r} has cpu_fallback {fallback.name!r}, which needs a GPU or falls back itself"
+
+    def _impossible_versions(self, names: list[str]) -> Iterator[str]:
+        for model in self.models:
+            try:
+                versions = declared(model)
+            except VersionProblem as error:
+                yield str(error)
+                continue
+            for version, spec in versions.items():
+                for name in {with_adapter(model.name, adapter) for adapter in adapters_of(spec)} & {*names}:
+                    yield f"an adapter of model {model.name!r} takes the name {name!r}, which is declared too"
+                if (taken := engine_name(f"{model.name}@{version}")) in names:
+                    yield f"version {version!r} of model {model.name!r} takes the name {taken!r}, which is declared too"
+            if len(versions) > 1 and model.name == self.retrieval.embedder:
+                yield f"retrieval.embedder {model.name!r} has versions; vectors of two versions cannot be compared"
+
     def _disagreeing_tenants(self, names: list[str]) -> Iterator[str]:
         embedder = self.retrieval.embedder
+        takes_adapters = {model.name for model in self.models if isinstance(model, VllmModel)}
         for tenant in self.tenants:
             if tenant.data_class not in self.data_classes:
                 valid = ", ".join(self.data_classes)
                 yield f"tenant {tenant.name!r} has data class {tenant.data_class!r}; valid: {valid}"
             for name in set(tenant.models) - {"*", *names}:
+                if split_adapter(name)[0] in takes_adapters:
+                    continue
                 yield f"tenant {tenant.name!r} names model {name!r}; declared: {', '.join(names)}"
             if tenant.repositories and embedder and not tenant.may_use(embedder):
                 yield f"tenant {tenant.name!r} has repositories but may not use retrieval.embedder {embedder!r}"

@@ -26,6 +26,8 @@ from inference.errors import EngineError
 from inference.wire.route import retry_after
 from ledger.protocol import LedgerError
 from retrieval.protocol import IndexUnavailable
+from router.versions.loading import AdapterProblem, UnknownAdapter
+from router.versions.register import ReleaseProblem, UnknownVersion, WrongRelease
 from sandbox.protocol import SandboxError
 
 
@@ -55,6 +57,11 @@ TABLE: dict[type[Exception], tuple[int, str, str]] = {
     UnknownTask: (404, "invalid_request_error", "task_not_found"),
     WrongState: (409, "invalid_request_error", "wrong_state"),
     ApprovalRefused: (403, "permission_error", "approval_refused"),
+    UnknownVersion: (404, "invalid_request_error", "version_not_found"),
+    UnknownAdapter: (404, "invalid_request_error", "adapter_not_found"),
+    AdapterProblem: (400, "invalid_request_error", "invalid_adapter"),
+    WrongRelease: (409, "invalid_request_error", "wrong_state"),
+    ReleaseProblem: (400, "invalid_request_error", "invalid_version"),
     TaskError: (400, "invalid_request_error", "task_error"),
     LedgerError: (503, "server_error", "ledger_unavailable"),
     IndexUnavailable: (503, "server_error", "index_unavailable"),

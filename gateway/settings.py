@@ -7,11 +7,20 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from gateway.problems import SettingsProblem
+
+SOURCE_KEYS = (
+    "BAILEY_HF_TOKEN",
+    "HF_TOKEN",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+)
+"""Variables with keys to sources of weights, which no engine's process needs."""
 
 LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(str.upper)]
 
@@ -22,8 +31,15 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="BAILEY_", frozen=True)
 
     config: Path = Field(default=Path("models.yaml"), description="The file that declares everything.")
-    data: Path = Field(default=Path(".bailey"), description="Ledger, mirrors, indexes and downloaded weights.")
+    data: Path = Field(default=Path(".bailey"), description="Ledger, mirrors, indexes and pulled weights.")
+    weights: Path | None = Field(default=None, description="Store of pulled weights; unset: in the data folder.")
+    hf_endpoint: str | None = Field(
+        default=None, pattern=r"^https?://", description="A hub or mirror of one's own; unset: Hugging Face's."
+    )
+    hf_token: SecretStr | None = Field(default=None, description="Key for private repositories of the hub.")
+    registry_keys: Path = Field(default=Path("~/.docker/config.json"), description="Where `docker login` keeps keys.")
     database_url: str | None = Field(default=None, description="postgresql://…; unset: SQLite in the data folder.")
+    ray_address: str | None = Field(default=None, description="The Ray cluster that models are placed on; unset: none.")
     host: str = Field(default="127.0.0.1", min_length=1)
     port: int = Field(default=8400, ge=0, le=65_535)
     url: str = Field(default="http://127.0.0.1:8400", description="The appliance that the command line talks to.")

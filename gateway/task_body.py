@@ -40,6 +40,7 @@ def _branch(name: str) -> str:
 
 
 FilePath = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_line)]
+Reason = Annotated[str, Field(max_length=2_000), AfterValidator(_text)]
 Branch = Annotated[str, Field(max_length=250), AfterValidator(_line), AfterValidator(_branch)]
 
 
@@ -87,4 +88,4 @@ class TaskBody(Body):
 class RejectBody(Body):
     """Why a change is turned down."""
 
-    reason: Annotated[str, Field(max_length=2_000), AfterValidator(_text)] = ""
+    reason: Reason = ""

@@ -17,10 +17,13 @@ from prometheus_client.registry import Collector
 from inference.errors import EngineError
 from inference.memory import KnowsMemory
 from inference.protocol import ChatRequest, Chunk, Embeddings, EmbedRequest, Engine, Health, ModelCard, Tokens, Usage
+from inference.replicas import KnowsReplicas
+from router.versions.versions import Answered
 
 __all__ = ["EXPOSITION_TYPE", "MeteredEngine", "Telemetry"]
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
+_SECONDS_PER_TOKEN = (0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1)
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 
 
@@ -52,10 +55,12 @@ class Telemetry:
             registry=self._registry,
         )  # fmt: skip
         self._active = Gauge("bailey_calls_active", "Calls being answered", registry=self._registry)
+        self.versions = VersionMetrics(self._registry)
 
     def watch(self, engines: Mapping[str, Engine]) -> None:
-        """From now on tell the memory of these engines (by model name), as it is when somebody asks; once."""
+        """From now on tell memory and replicas of these engines (by model name), as they are when asked; once."""
         self._registry.register(_EngineMemory(engines))
+        self._registry.register(_Replicas(engines))
 
     def http_request(self, method: str, route: str, status: int, seconds: float) -> None:
         """An HTTP request ended; `route` is the route's template, not the path. Invented methods are `other`."""
@@ -89,6 +94,40 @@ class Telemetry:
         return generate_latest(self._registry)
 
 
+class VersionMetrics:
+    """What is observed of each version of each model, by the names that a canary is judged by."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        names = ["model", "version"]
+        self._calls = Counter(
+            "bailey_version_calls", "Calls a version answered or failed", [*names, "outcome"], registry=registry
+        )
+        self._first_token = Histogram(
+            "bailey_version_time_to_first_token_seconds", "From the slot to the first chunk", names,
+            buckets=_SECONDS, registry=registry,
+        )  # fmt: skip
+        self._per_token = Histogram(
+            "bailey_version_seconds_per_token", "After the first chunk", names,
+            buckets=_SECONDS_PER_TOKEN, registry=registry,
+        )  # fmt: skip
+        self._checks = Counter(
+            "bailey_version_checks", "Answers that were verified", [*names, "outcome"], registry=registry
+        )
+
+    def answered(self, model: str, version: str, answer: Answered) -> None:
+        """A version finished a call, or failed."""
+        self._calls.labels(model, version, "failed" if answer.failed else "finished").inc()
+        if answer.timing is None:
+            return
+        self._first_token.labels(model, version).observe(answer.timing.first_chunk)
+        if answer.timing.per_token is not None:
+            self._per_token.labels(model, version).observe(answer.timing.per_token)
+
+    def checked(self, model: str, version: str, passed: bool) -> None:
+        """An answer of a version passed verification, or failed it."""
+        self._checks.labels(model, version, "passed" if passed else "failed").inc()
+
+
 class _EngineMemory(Collector):
     """Asks engines when metrics are read, and only those that answer at once."""
 
@@ -101,6 +140,21 @@ class _EngineMemory(Collector):
         for model, parts in memory_of(self._engines).items():
             for part, mib in parts.items():
                 gauge.add_metric([model, part], mib)
+        yield gauge
+
+
+class _Replicas(Collector):
+    """Asks engines that have replicas on a cluster."""
+
+    def __init__(self, engines: Mapping[str, Engine]) -> None:
+        self._engines = engines
+
+    def collect(self) -> Iterable[Metric]:
+        """One gauge."""
+        gauge = GaugeMetricFamily("bailey_replicas", "Replicas of a model on the cluster", labels=["model", "state"])
+        for model, engine in self._engines.items():
+            for state, count in (engine.replica_counts() if isinstance(engine, KnowsReplicas) else {}).items():
+                gauge.add_metric([model, state], count)
         yield gauge
 
 

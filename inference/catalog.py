@@ -9,22 +9,26 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
+from inference.placement import Placement, Replicas
 from inference.protocol import Capability, ModelCard, Usage
+from inference.rollout import FIRST_VERSION, CanarySpec, RollbackSpec, VersionName, VersionSpec
+from inference.spec import Name, Seconds, Spec
+from inference.vllm.arguments import repeated
+from inference.vllm.placement import VllmPlacement
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]*$", max_length=100)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Source = Annotated[
     str,
     Field(
-        pattern=r"^(bundled:[\w.-]+|path:.+|hf:[^@\s]+@[^@\s]+)$",
-        description="bundled:NAME, path:FILE-OR-FOLDER, hf:OWNER/NAME@REVISION or hf:OWNER/NAME/FILE.gguf@REVISION.",
+        pattern=r"^(bundled:[\w.-]+|path:.+|hf:[^@\s]+@[^@\s]+|s3://[^/\s]+/\S+|oci:[^/@\s]+/\S+[:@]\S+)$",
+        description="bundled:NAME, path:FILE-OR-FOLDER, hf:OWNER/NAME@REVISION, hf:OWNER/NAME/FILE.gguf@REVISION, "
+        "s3://BUCKET/PREFIX or oci:REGISTRY/REPOSITORY:TAG (or @sha256:DIGEST).",
     ),
 ]
 
 
-Seconds = Annotated[float, Field(gt=0, le=86_400)]
 # Above these a call could cost more than the ledger counts.
 UsdPerMillion = Annotated[Decimal, Field(ge=0, le=1_000_000, decimal_places=9)]
 Tokens = Annotated[int, Field(ge=64, le=10_000_000)]
@@ -37,12 +41,6 @@ def _unique(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 Ranking = Annotated[tuple[Name, ...], Field(min_length=1), AfterValidator(_unique)]
-
-
-class Spec(BaseModel):
-    """Base of everything in models.yaml: frozen, finite, and unknown keys are refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Price(Spec):
@@ -91,25 +89,47 @@ class ModelBase(Spec):
     )
     concurrency: Annotated[int, Field(ge=1, le=1024)] = Field(default=4, description="Requests answered at once.")
     queue: Annotated[int, Field(ge=0, le=100_000)] = Field(default=32, description="Requests that may wait for a slot.")
+    version: VersionName = Field(default=FIRST_VERSION, description="Which version of the model this entry is.")
+    versions: tuple[VersionSpec, ...] = Field(default=(), description="Further versions: each key in which it differs.")
+    canary: CanarySpec | None = Field(default=None, description="A further version that answers some conversations.")
+    rollback: RollbackSpec = RollbackSpec()
 
     @property
     def remote(self) -> bool:
         """Whether requests leave the customer's walls."""
         return False
 
+    def answers_at_once(self, placed: bool) -> int:
+        """How many requests may be in flight; `placed` says whether models are on a Ray cluster."""
+        return self.concurrency
+
     def card(self) -> ModelCard:
         """How /v1/models lists this model."""
         return ModelCard(id=self.name, capabilities=self.capabilities, context_tokens=self.context_tokens)
 
 
-class LlamaCppModel(ModelBase):
+class LocalModel(ModelBase):
+    """What every model declares that takes room of a machine of ours, or of a Ray cluster."""
+
+    placement: Placement = Placement()
+    replicas: Replicas = Replicas()
+    cpu_fallback: Name | None = Field(
+        default=None, description="A model that answers while this one has no replica that would."
+    )
+
+    def answers_at_once(self, placed: bool) -> int:
+        """With Ray there may be several replicas, each of which answers `concurrency` requests."""
+        return self.concurrency * (self.replicas.max if placed else 1)
+
+
+class LlamaCppModel(LocalModel):
     """A GGUF file run by llama.cpp in this machine."""
 
     preempts: ClassVar[bool] = True
 
     engine: Literal["llama.cpp"]
     source: Source
-    sha256: Sha256 | None = Field(default=None, description="Digest of the GGUF file.")
+    sha256: Sha256 | None = Field(default=None, description="Digest of the GGUF file, or of all its parts.")
     threads: Annotated[int, Field(ge=1, le=1024)] | None = Field(
         default=None, description="At most; fewer while others need cores. Unset: all cores."
     )
@@ -120,15 +140,36 @@ class LlamaCppModel(ModelBase):
     guesses: bool = Field(default=True, description="Guess ahead where an answer repeats its prompt, as edits do.")
 
 
-class VllmModel(ModelBase):
-    """A model folder served by vLLM's own server, as a supervised child on the loopback."""
+class VllmModel(LocalModel):
+    """A model folder served by vLLM's own server, as a supervised child that listens on a private socket."""
 
     engine: Literal["vllm"]
     source: Source
-    sha256: Sha256 | None = Field(default=None, description="Digest of the folder's model.safetensors.")
+    sha256: Sha256 | None = Field(
+        default=None, description="Digest of the folder's model.safetensors, or of all its files."
+    )
     python: str = Field(default="python3", description="Interpreter of the environment vLLM is installed in.")
-    arguments: tuple[str, ...] = Field(default=(), description="Further arguments for vLLM's server.")
+    arguments: tuple[str, ...] = Field(
+        default=(), description="Further arguments for vLLM's server, for what has no key here."
+    )
     start_timeout_seconds: Seconds = 600.0
+    silence_timeout_seconds: Seconds = Field(
+        default=60.0, description="How long the server may not answer at all before it is started again."
+    )
+    placement: VllmPlacement = VllmPlacement()
+
+    @model_validator(mode="after")
+    def _can_be_served(self) -> VllmModel:
+        problems = list(repeated(self.arguments))
+        if "embeddings" in self.capabilities and len(self.capabilities) > 1:
+            problems.append("vLLM either embeds or writes: declare embeddings alone, and another model beside it")
+        if "tools" in self.capabilities and self.placement.tool_parser is None:
+            problems.append("the capability tools needs placement.tool_parser, vLLM's name for how the model calls")
+        if "infill" in self.capabilities and self.infill is None:
+            problems.append("the capability infill needs the key infill, because vLLM does not know `suffix`")
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
 
 
 class HttpModel(ModelBase):

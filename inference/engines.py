@@ -46,7 +46,7 @@ async def build_engine(spec: ModelSpec, resources: Resources) -> Engine:
             await isolated.start()
             return isolated
         case VllmModel():
-            from inference.vllm import VllmEngine
+            from inference.vllm.engine import VllmEngine
 
             path = await asyncio.to_thread(resources.weights.folder, spec.source, spec.sha256)
             engine = VllmEngine(spec, path, resources.log_dir, hidden=tuple(resources.secrets))

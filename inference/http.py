@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inference.capabilities import check_embed, check_request
@@ -34,9 +35,14 @@ BYTES_PER_TOKEN = 4  # the usual rule of thumb, for servers that do not count
 
 
 class HttpEngine:
-    """Speaks to one model behind one URL. `api_key` is sent as a bearer token and never shown."""
+    """Speaks to one model behind one URL. `api_key` is sent as a bearer token and never shown.
 
-    def __init__(self, model: HttpModel, api_key: str | None = None) -> None:
+    With `socket` it connects to that Unix socket, whatever host the URL names.
+    """
+
+    health_path = "models"
+
+    def __init__(self, model: HttpModel, api_key: str | None = None, socket: Path | None = None) -> None:
         import httpx
 
         if api_key is not None and not (api_key.isascii() and api_key.isprintable()):
@@ -49,8 +55,12 @@ class HttpEngine:
             base_url=model.url.rstrip("/") + "/",
             headers={"authorization": f"Bearer {api_key}"} if api_key else {},
             timeout=httpx.Timeout(None, connect=model.connect_timeout_seconds),
-            limits=httpx.Limits(max_connections=None),
-            verify=model.url.startswith("https://"),  # making a TLS context takes a while
+            transport=httpx.AsyncHTTPTransport(
+                uds=str(socket) if socket else None,
+                limits=httpx.Limits(max_connections=None),
+                verify=model.url.startswith("https://"),  # making a TLS context takes a while
+                trust_env=False,
+            ),
             trust_env=False,
         )
 
@@ -71,7 +81,7 @@ class HttpEngine:
         async with (
             until_deadline(request.deadline),
             self._timeout(self._model.first_token_timeout_seconds),
-            self._post("embeddings", body, request.request_id) as response,
+            self._post("embeddings", body, request) as response,
         ):
             shape = decode.read_embeddings(await response.aread(), self._model.name)
         entries = sorted(shape.data, key=lambda entry: entry.index)
@@ -97,14 +107,14 @@ class HttpEngine:
         return self._health[1]
 
     async def ask_health(self) -> Health:
-        """Whether the other end answers GET /models now; never raises."""
+        """Whether the other end answers its health path now; never raises."""
         import httpx
 
         if self._client.is_closed:
             return Health(ready=False, detail="The engine is closed.")
         try:
             async with asyncio.timeout(HEALTH_TIMEOUT_SECONDS):
-                response = await self._client.get("models")
+                response = await self._client.get(self.health_path)
         except (httpx.HTTPError, TimeoutError) as error:
             return Health(ready=False, detail=f"{self._model.url} cannot be reached ({type(error).__name__}).")
         if response.status_code in (401, 403):
@@ -127,7 +137,7 @@ class HttpEngine:
             path, read = "completions", decode.text_chunks
         tally = _Tally(request)
         limit, what = self._model.first_token_timeout_seconds, "first token"
-        async with aclosing(self._events(path, body, request.request_id)) as events:
+        async with aclosing(self._events(path, body, request)) as events:
             while True:
                 async with self._timeout(limit, what):
                     event = await anext(events, None)
@@ -141,10 +151,10 @@ class HttpEngine:
             raise self._unavailable("ended its stream before the answer was complete")
         yield Chunk(model=self._model.name, usage=tally.usage())
 
-    async def _events(self, path: str, body: dict[str, Any], request_id: str) -> AsyncGenerator[str, None]:
+    async def _events(self, path: str, body: dict[str, Any], request: ChatRequest) -> AsyncGenerator[str, None]:
         """The data of the stream's events up to [DONE]; raises the error that an event tells of."""
         reader = sse.EventReader()
-        async with self._post(path, body, request_id) as response:
+        async with self._post(path, body, request) as response:
             pieces = response.aiter_bytes()
             async for piece in pieces:
                 for event in reader.feed(piece):
@@ -159,20 +169,31 @@ class HttpEngine:
                     yield event
 
     @asynccontextmanager
-    async def _post(self, path: str, body: dict[str, Any], request_id: str) -> AsyncIterator[httpx.Response]:
+    async def _post(
+        self, path: str, body: dict[str, Any], request: ChatRequest | EmbedRequest
+    ) -> AsyncIterator[httpx.Response]:
         """The answer to a POST, if its status is 200; raises `EngineError` for everything else."""
         import httpx
 
         if self._client.is_closed:
             raise self._unavailable("cannot be asked: the engine is closed")
         try:
-            async with self._client.stream("POST", path, json=body, headers={"x-request-id": request_id}) as response:
+            whole, headers = body | self._fields(request), self._headers(request)
+            async with self._client.stream("POST", path, json=whole, headers=headers) as response:
                 if response.status_code != 200:
                     text = await _beginning(response)
                     raise self._shown(read_error(response.status_code, response.headers, text))
                 yield response
         except (httpx.HTTPError, sse.EventTooLong) as error:
             raise self._unavailable(f"broke off ({type(error).__name__})") from error
+
+    def _headers(self, request: ChatRequest | EmbedRequest) -> dict[str, str]:
+        """What the other end is told beside the body; no more than it needs, because it may be anybody."""
+        return {"x-request-id": request.request_id}
+
+    def _fields(self, request: ChatRequest | EmbedRequest) -> dict[str, str]:
+        """What the other end is told in the body beside what is asked: nothing, if it may be anybody."""
+        return {}
 
     @asynccontextmanager
     async def _timeout(self, seconds: float, what: str = "answer") -> AsyncIterator[None]:

@@ -17,6 +17,8 @@ from inference.errors import DeadlineExceeded, EngineError
 from inference.protocol import Caller, Completion, Usage
 from ledger.protocol import Draft, JsonValue, Ledger
 from router.route import Route
+from router.versions.pace import Timing
+from router.versions.versions import Answered, counts_against
 
 CALLS_STREAM = "calls"
 
@@ -48,14 +50,34 @@ class CallRecord:
     input_digest: str | None = None
     started: float = field(default_factory=time.monotonic)
     first_chunk_seconds: float | None = None
+    weights: str | None = None
+    admitted: float | None = None
 
-    def begin(self, model: ModelBase) -> None:
-        """An attempt starts; until something else is known it counts as cancelled."""
+    def begin(self, model: ModelBase, weights: str | None = None) -> None:
+        """An attempt starts; until something else is known it counts as cancelled. `weights` is the digest of its."""
         self.model, self.ending, self.error, self.collector = model, "cancelled", None, Collector()
+        self.weights, self.admitted = weights, None
+
+    def admit(self) -> None:
+        """The attempt has its slot: from now on it is the engine's time."""
+        self.admitted = time.monotonic()
 
     def fail(self, error: EngineError) -> None:
         """The attempt failed."""
         self.ending, self.error = "failed", error
+
+    @property
+    def answered(self) -> Answered | None:
+        """What this attempt says of its model; None for what a client broke off, caused, or that never got a slot."""
+        if self.admitted is None or self.ending == "cancelled":
+            return None
+        if self.error is not None:
+            return Answered(failed=True) if counts_against(self.error) else None
+        if self.first_chunk_seconds is None:
+            return Answered(failed=False)
+        first_chunk = self.started + self.first_chunk_seconds
+        rest = time.monotonic() - first_chunk
+        return Answered(False, Timing(first_chunk - self.admitted, rest, self.counted.completion_tokens))
 
     @property
     def may_be_taken_over(self) -> bool:
@@ -110,8 +132,12 @@ class CallRecord:
 
     def _outcome(self) -> Mapping[str, JsonValue]:
         return {
-            "model": self.model.name if self.model else None,
+            "model": self.route.answers_as(self.model) if self.model else None,
+            "adapter": self.route.adapter or None,
+            "version": self.model.version if self.model else None,
+            "weights": self.weights,
             "tier": self.model.tier if self.model else None,
+            "cpu_fallback_of": self.route.stands_in.get(self.model.name) if self.model else None,
             "taken_over": [{"model": model, "error": error} for model, error in self.taken_over],
             "prompt_tokens": self.counted.prompt_tokens,
             "completion_tokens": self.counted.completion_tokens,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
+from inference.adapters import with_adapter
 from inference.catalog import Catalog, ModelBase, Price
 from inference.errors import NoStrongerModel
 from inference.protocol import ChatRequest, Usage
@@ -17,7 +18,11 @@ from router.spec import RouteSpec
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """The chosen model first, then those that may take over before the first token."""
+    """The chosen model first, then those that may take over before the first token.
+
+    `stands_in` names candidates that are there only for another model: fallback -> model. `adapter` is the adapter of
+    the model that was asked for, if one was.
+    """
 
     asked: str
     candidates: tuple[ModelBase, ...]
@@ -25,18 +30,24 @@ class Route:
     difficulty: Difficulty
     passed_over: tuple[PassedOver, ...]
     expected_cost_usd: Decimal
+    stands_in: Mapping[str, str] = field(default_factory=dict)
+    adapter: str = ""
+
+    def answers_as(self, model: ModelBase) -> str:
+        """What a candidate is called when it answers."""
+        return with_adapter(model.name, self.adapter)
 
     def line(self, model: ModelBase) -> str:
         """The value of `X-Bailey-Route`: one line of ASCII."""
         return (
-            f'model={model.name}; tier={model.tier}; reason="{self.reason}"; '
-            f"difficulty={self.difficulty.score}; expected_usd={self.expected_cost_usd:f}"
+            f'model={self.answers_as(model)}; tier={model.tier}; reason="{self.reason}"; '
+            f"difficulty={self.difficulty.score}; expected_usd={self.expected_cost_usd:f}; version={model.version}"
         )
 
 
 def direct(model: ModelBase, difficulty: Difficulty, request: ChatRequest) -> Route:
     """The client named a model: that one or none."""
-    return Route(model.name, (model,), "named by the client", difficulty, (), expected_cost(model.price, request))
+    return Route(request.model, (model,), "named by the client", difficulty, (), expected_cost(model.price, request))
 
 
 def choose(
@@ -65,9 +76,9 @@ def affordable(route: Route, request: ChatRequest) -> Route:
     """
     if request.max_cost_usd is None:
         return route
-    limit, worst = request.max_cost_usd, {model.name: worst_cost(model, request) for model in route.candidates}
-    dear = [PassedOver(name, f"it may cost up to {cost:f} USD") for name, cost in worst.items() if cost > limit]
-    candidates = tuple(model for model in route.candidates if worst[model.name] <= limit)
+    limit, worst = request.max_cost_usd, [(model, worst_cost(model, request)) for model in route.candidates]
+    dear = [PassedOver(model.name, f"it may cost up to {cost:f} USD") for model, cost in worst if cost > limit]
+    candidates = tuple(model for model, cost in worst if cost <= limit)
     if not candidates:
         reasons = "; ".join(f"{passed.model}: {passed.reason}" for passed in dear)
         raise CostLimitExceeded(f"No model may answer for the {limit:f} USD that this call may cost ({reasons}).")

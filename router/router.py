@@ -10,16 +10,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Coroutine, Iterator, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass, replace
+from contextlib import ExitStack, aclosing, asynccontextmanager, contextmanager, suppress
+from dataclasses import replace
 from decimal import Decimal
 
-from inference.catalog import Catalog, ModelBase
+from inference.catalog import ModelBase
 from inference.collect import request_bytes
-from inference.errors import EngineError, EngineUnavailable, ModelNotFound
+from inference.errors import EngineError, EngineUnavailable
 from inference.protocol import (
-    Caller,
-    Capability,
     ChatRequest,
     Chunk,
     Embeddings,
@@ -29,24 +27,17 @@ from inference.protocol import (
     ModelCard,
     Tokens,
 )
+from inference.replicas import MayBeCold
 from ledger.protocol import Accounts, BudgetExceeded, Ledger, LedgerDamaged, LedgerUnavailable, UnknownHold
-from router.difficulty import Difficulty, estimate
-from router.errors import PolicyRefused, QuotaExceeded
+from router.decide import Decider, Rules
+from router.difficulty import Difficulty
+from router.errors import QuotaExceeded
+from router.fallback import may_be_replaced, without
 from router.limits import Slots
-from router.policy import Needs, feasible, needs, prompt_bytes
+from router.policy import prompt_bytes
 from router.record import CallRecord, Kind, call_key, refusal
-from router.route import Route, affordable, choose, direct, worst_cost, worst_embedding_cost
-from router.spec import RouteSpec, TenantSpec
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What models.yaml says about routing; `tenants` and `routes` by name."""
-
-    catalog: Catalog
-    routes: Mapping[str, RouteSpec]
-    tenants: Mapping[str, TenantSpec]
-    air_gapped: bool
+from router.route import Route, direct, worst_cost, worst_embedding_cost
+from router.versions.versions import Versions
 
 
 @contextmanager
@@ -59,83 +50,77 @@ def _recording() -> Iterator[None]:
 
 
 class Router:
-    """An Engine that answers through the engines it was handed (by model name)."""
+    """An Engine that answers through the engines it was handed, by the names that `versions` has for them.
 
-    def __init__(self, rules: Rules, engines: Mapping[str, Engine], ledger: Ledger, accounts: Accounts) -> None:
+    Those are the models' names if models have no versions.
+    """
+
+    def __init__(
+        self,
+        rules: Rules,
+        engines: Mapping[str, Engine],
+        ledger: Ledger,
+        accounts: Accounts,
+        versions: Versions | None = None,
+    ) -> None:
         self._rules = rules
         self._engines = engines
+        self._versions = versions or Versions(rules.catalog)
+        self._decider = Decider(rules, self._versions)
         self._ledger = ledger
         self._accounts = accounts
-        self.slots = {
-            model.name: Slots(model.name, model.concurrency, model.queue, preempts=model.preempts)
-            for model in rules.catalog.models
-        }
+        self.slots: dict[str, Slots] = {}
+        for model in rules.catalog.models:
+            self._slots(model)
         self._pending: set[asyncio.Task[object]] = set()
 
     # -- deciding ---------------------------------------------------------------------------------------------
 
     def models(self) -> Sequence[ModelCard]:
-        """Every route, then every model that has an engine."""
-        cards = [model.card() for model in self._rules.catalog.models if model.name in self._engines]
-        return [*(self._route_card(spec) for spec in self._rules.routes.values()), *cards]
-
-    def _route_card(self, spec: RouteSpec) -> ModelCard:
-        members = self._members(spec)
-        capabilities: frozenset[Capability] = frozenset().union(*(model.capabilities for model in members))
-        return ModelCard(spec.name, capabilities, max(model.context_tokens for model in members))
+        """Every route, every model that has an engine, versions that may be asked for by name, adapters in use."""
+        return self._decider.models(self._engines)
 
     def decide(self, request: ChatRequest) -> Route:
         """Which models may answer, in order, and why; nothing is sent. Raises `EngineError`."""
-        self._check_tenant(request.caller, request.model)
-        difficulty, wanted = estimate(request), needs(request)
-        if spec := self._rules.routes.get(request.model):
-            allowed = feasible(self._members(spec), wanted, air_gapped=self._rules.air_gapped)
-            return affordable(choose(spec, allowed, self._rules.catalog, difficulty, request), request)
-        model = self._model(request.model)
-        # A named model judges the length itself, with its own tokenizer.
-        feasible([model], replace(wanted, least_tokens=0), air_gapped=self._rules.air_gapped)
-        return affordable(direct(model, difficulty, request), request)
+        return self._decider.decide(request)
 
-    def _members(self, spec: RouteSpec) -> list[ModelBase]:
-        return [self._model(name) for name in spec.models]
+    async def _without_cold(self, route: Route) -> Route:
+        """The route without the candidates that have nothing running and another model to stand in for them."""
+        replaceable = may_be_replaced(route)
+        warm = {model.name for model in replaceable if await self._warm(model)}
+        return without(route, {model.name for model in replaceable} - warm)
 
-    def _model(self, name: str) -> ModelBase:
-        if model := self._rules.catalog.get(name):
-            return model
-        valid = ", ".join(card.id for card in self.models())
-        raise ModelNotFound(f"There is no model {name!r}; valid names: {valid}.", param="model")
-
-    def _check_tenant(self, caller: Caller, model: str) -> TenantSpec:
-        tenant = self._rules.tenants.get(caller.tenant)
-        if tenant is None:
-            raise PolicyRefused(f"Tenant {caller.tenant!r} is not declared in models.yaml.")
-        if not tenant.may_use(model):
-            raise ModelNotFound(f"Tenant {caller.tenant!r} may not use model {model!r}.", param="model")
-        return tenant
+    async def _warm(self, model: ModelBase) -> bool:
+        engine = self._engine(model)
+        return engine.warm() if isinstance(engine, MayBeCold) else (await engine.health()).ready
 
     # -- answering --------------------------------------------------------------------------------------------
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         """Answer through the first candidate that can. Raises `EngineError`."""
-        record = await self._open(request)
-        for model in record.route.candidates:
-            try:
-                async with self._accounted(model, record, worst_cost(model, request), request):
-                    upstream = self._engines[model.name].stream(replace(request, model=model.name))
-                    async with aclosing(upstream) as chunks:
-                        async for chunk in chunks:
-                            yield self._observed(chunk, record, model)
-                    record.collector.completion()  # a stream that stops half-way is an error
-                    record.ending = "finished"
-            except EngineError:
-                if not record.may_be_taken_over:
-                    raise
-            else:
-                return
+        with ExitStack() as held:
+            record = await self._open(request, held)
+            for model in record.route.candidates:
+                try:
+                    async with self._accounted(model, record, worst_cost(model, request), request):
+                        sent = replace(request, model=self._versions.sent_as(model, record.route.adapter))
+                        async with aclosing(self._engine(model).stream(sent)) as chunks:
+                            async for chunk in chunks:
+                                yield self._observed(chunk, record, model)
+                        record.collector.completion()  # a stream that stops half-way is an error
+                        record.ending = "finished"
+                except EngineError:
+                    if not record.may_be_taken_over:
+                        raise
+                else:
+                    return
 
-    async def _open(self, request: ChatRequest) -> CallRecord:
+    async def _open(self, request: ChatRequest, held: ExitStack) -> CallRecord:
+        """The call that begins; from the decision on the engines of its candidates are held open."""
         try:
             route = self.decide(request)
+            held.enter_context(self._versions.in_use(route.candidates))
+            route = await self._without_cold(route)
         except EngineError as error:
             await self._refuse("generate", request, error)
             raise
@@ -149,15 +134,14 @@ class Router:
             record.first_chunk_seconds = time.monotonic() - record.started
             route = record.route.line(model)
         usage = chunk.usage and replace(chunk.usage, cost_usd=model.price.cost_usd(chunk.usage))
-        observed = replace(chunk, route=route, usage=usage, model=chunk.model or model.name)
+        observed = replace(chunk, route=route, usage=usage, model=self._versions.shown_as(model, chunk.model))
         record.collector.add(observed)
         return observed
 
     async def embed(self, request: EmbedRequest) -> Embeddings:
         """Embed through the named model, under the same rules and budgets. Raises `EngineError`."""
         try:
-            self._check_tenant(request.caller, request.model)
-            model = self._embedding_model(request)
+            model = self._decider.embedder(request)
         except EngineError as error:
             await self._refuse("embed", request, error)
             raise
@@ -165,21 +149,21 @@ class Router:
         route = direct(model, Difficulty(0.0, {}), as_prompt)
         tokens, said = prompt_bytes(as_prompt) // 4, "\n".join(request.texts).encode()
         record = CallRecord("embed", request.request_id, request.caller, route, tokens, said)
-        async with self._accounted(model, record, worst_embedding_cost(model, request.texts), request):
-            embeddings = await self._engines[model.name].embed(replace(request, model=model.name))
-            record.usage, record.ending = embeddings.usage, "finished"
-        return replace(embeddings, usage=replace(embeddings.usage, cost_usd=record.cost_usd))
-
-    def _embedding_model(self, request: EmbedRequest) -> ModelBase:
-        wanted = Needs({"embeddings": "model"}, request.caller.data_class)
-        spec = self._rules.routes.get(request.model)
-        candidates = self._members(spec) if spec else [self._model(request.model)]
-        return feasible(candidates, wanted, air_gapped=self._rules.air_gapped).models[0]
+        with self._versions.in_use([model]):
+            async with self._accounted(model, record, worst_embedding_cost(model, request.texts), request):
+                embeddings = await self._engine(model).embed(replace(request, model=self._versions.sent_as(model)))
+                record.usage, record.ending = embeddings.usage, "finished"
+        shown = self._versions.shown_as(model, embeddings.model)
+        return replace(embeddings, usage=replace(embeddings.usage, cost_usd=record.cost_usd), model=shown)
 
     async def tokenize(self, request: ChatRequest) -> Tokens:
         """The prompt as the first candidate would read it; it costs nothing. Raises `EngineError`."""
-        model = self.decide(request).candidates[0]
-        return await self._engines[model.name].tokenize(replace(request, model=model.name))
+        route = self.decide(request)
+        with self._versions.in_use(route.candidates):
+            model = (await self._without_cold(route)).candidates[0]
+            sent = replace(request, model=self._versions.sent_as(model, route.adapter))
+            tokens = await self._engine(model).tokenize(sent)
+        return replace(tokens, model=self._versions.shown_as(model, tokens.model))
 
     # -- money and record -------------------------------------------------------------------------------------
 
@@ -189,14 +173,17 @@ class Router:
     ) -> AsyncGenerator[None, None]:
         """Reserve and hold a slot around one attempt; then settle it, or release it for the next candidate."""
         await self._held(record, worst_usd)
-        record.begin(model)
+        record.begin(model, self._versions.weights(model, record.route.adapter))
         try:
-            async with self.slots[model.name].slot(request.deadline, request.priority):
+            async with self._slots(model).slot(request.deadline, request.priority):
+                record.admit()
                 yield
         except EngineError as error:
             record.fail(error)
             raise
         finally:
+            if answer := record.answered:
+                self._versions.observed(model, request, answer, record.route.adapter)
             if record.may_be_taken_over and record.error:
                 record.taken_over.append((model.name, record.error.message))
                 await self._to_the_end(self._accounts.release(call_key(record.request_id)))
@@ -252,11 +239,23 @@ class Router:
         with _recording():
             await asyncio.shield(task)
 
+    def _engine(self, model: ModelBase) -> Engine:
+        if engine := self._engines.get(self._versions.key(model)):
+            return engine
+        raise EngineUnavailable(f"{model.name} has just been replaced by another version; ask again.")
+
+    def _slots(self, model: ModelBase) -> Slots:
+        key = self._versions.key(model)
+        if key not in self.slots:
+            at_once = model.answers_at_once(self._rules.placed)
+            self.slots[key] = Slots(key, at_once, model.queue, preempts=model.preempts)
+        return self.slots[key]
+
     # -- state ------------------------------------------------------------------------------------------------
 
     async def health(self) -> Health:
         """Ready when any engine is; the detail names the ones that are not."""
-        healths = {name: await engine.health() for name, engine in self._engines.items()}
+        healths = {name: await engine.health() for name, engine in list(self._engines.items())}
         down = [f"{name}: {health.detail or 'not ready'}" for name, health in healths.items() if not health.ready]
         return Health(len(down) < len(healths), "; ".join(down))
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from inference.catalog import Name, Spec
+from inference.spec import Name, Spec
 from ledger.protocol import Budget
 
 

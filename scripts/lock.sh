@@ -10,3 +10,8 @@ compile pyproject.toml --no-emit-package llama-cpp-python -o requirements/produc
 compile pyproject.toml --group dev --no-emit-package llama-cpp-python -o requirements/dev.lock
 echo "llama-cpp-python==0.3.36" | compile - --no-deps -o requirements/llama.lock
 printf "pytest>=9\nruff>=0.14\n" | compile - -o requirements/sandbox.lock
+# A vLLM to test with, for one platform: its PyTorch is the build for processors, which is not on PyPI. pip's own
+# settings say where that is.
+UV_FIND_LINKS="${UV_FIND_LINKS:-${PIP_FIND_LINKS:-}}" .setup/uv/bin/uv pip compile --quiet requirements/vllm.in \
+    --override requirements/vllm.without --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
+    --generate-hashes --no-annotate --no-header --no-emit-find-links -o requirements/vllm.lock

@@ -3,6 +3,7 @@
 Runs on any Python 3.11+ with nothing installed (`make` calls it). Each step leaves a stamp in
 `.setup/`, so the second time is fast and an interrupted set-up goes on where it stopped: even the
 llama.cpp build keeps what it has compiled. What is missing is said in a sentence with the command that gets it.
+With `--vllm`, for tests and measurements, it also makes an environment with a real vLLM (2.4 GB).
 """
 
 from __future__ import annotations
@@ -26,10 +27,13 @@ PYTHON = VENV / "bin" / "python"
 SANDBOX_SITE = ROOT / ".sandbox-site"
 REQUIREMENTS = ROOT / "requirements"
 SCANNERS = STATE / "scanners"
+VLLM = STATE / "vllm"
 
+LDTILECFG = ROOT / "scripts" / "ldtilecfg.h"
 # llama.cpp without what is not used: no server, tools, examples, tests, common library, HTTPS.
 LLAMA_CMAKE = (
     "-DCMAKE_BUILD_TYPE=Release",
+    *(f"-DCMAKE_{language}_FLAGS=-include {LDTILECFG}" for language in ("C", "CXX")),
     "-DBUILD_SHARED_LIBS=ON",
     "-DCMAKE_BUILD_WITH_INSTALL_RPATH=ON",
     "-DCMAKE_INSTALL_RPATH=$ORIGIN",
@@ -152,10 +156,12 @@ def build_llama() -> None:
         env=no_native_part,
     )  # fmt: skip
     library = _site_packages() / "llama_cpp" / "lib"
-    library.mkdir(exist_ok=True)
+    shutil.rmtree(library, ignore_errors=True)  # of an earlier build
+    library.mkdir()
     for built in (build / "bin").glob("lib*.so*"):
         shutil.copy2(built, library, follow_symlinks=False)
-    call(PYTHON, "-c", "import llama_cpp; llama_cpp.llama_backend_init()")
+    smallest = next((ROOT / "inference" / "bundled" / "pico-coder").glob("*.gguf"))
+    call(PYTHON, "-c", "import sys, llama_cpp; llama_cpp.Llama(sys.argv[1], verbose=False).eval([1])", smallest)
 
 
 def _llama_source() -> Path:
@@ -216,22 +222,41 @@ def install_scanners() -> None:
     call(npm, "ci", "--prefix", SCANNERS, "--no-fund", "--no-audit", env={"PATH": f"{npm.parent}:{os.environ['PATH']}"})
 
 
+def install_vllm() -> None:
+    """vLLM for processors in an environment of its own; everything is in the lock file, so nothing else is looked for.
+
+    pip keeps what it has downloaded, so an interrupted installation goes on.
+    """
+    call(sys.executable, "-m", "venv", VLLM)
+    lock = REQUIREMENTS / "vllm.lock"
+    pip = (VLLM / "bin" / "python", "-m", "pip", "--disable-pip-version-check")
+    try:
+        call(*pip, "install", "--no-deps", "--require-hashes", "-r", lock)
+    except SetupError as error:
+        raise SetupError(
+            f"{error}\nThe PyTorch in {lock.name} is the build for x86-64 processors and Python 3.11. "
+            "It is not on PyPI; tell pip where it is with PIP_FIND_LINKS or PIP_EXTRA_INDEX_URL."
+        ) from None
+    call(VLLM / "bin" / "python", "-c", "import vllm.entrypoints.openai.api_server")
+
+
 def check_sandbox() -> None:
     """Prove that this host can isolate code; the message of a failure says what the host must allow."""
     call(PYTHON, "-m", "gateway.cli", "config", "check", "--host", quiet=False)
 
 
-def steps() -> list[Step]:
+def steps(*, vllm: bool) -> list[Step]:
     dev, llama, sandbox = (REQUIREMENTS / f"{name}.lock" for name in ("dev", "llama", "sandbox"))
     scanners = REQUIREMENTS / "package-lock.json"
     llama_cpp = _site_packages() / "llama_cpp"
     return [
         Step("virtual environment", [str(VENV)], PYTHON, make_venv),
         Step("Python packages", [dev], PYTHON, install_requirements),
-        Step("llama.cpp, compiled for this machine", [llama, *LLAMA_CMAKE], llama_cpp, build_llama),
+        Step("llama.cpp, compiled for this machine", [llama, LDTILECFG, *LLAMA_CMAKE], llama_cpp, build_llama),
         Step("tools for generated code", [sandbox], SANDBOX_SITE, install_sandbox_site),
         Step("scanners of our own API", [scanners], SCANNERS / "node_modules", install_scanners),
         Step("the product itself", [ROOT / "pyproject.toml"], VENV / "bin" / "bailey", install_project),
+        *([Step("vLLM to test with", [REQUIREMENTS / "vllm.lock"], VLLM, install_vllm)] if vllm else []),
     ]
 
 
@@ -243,7 +268,7 @@ def main() -> int:
     STATE.mkdir(exist_ok=True)
     try:
         install_packages()
-        todo = [step for step in steps() if not step.done]
+        todo = [step for step in steps(vllm="--vllm" in sys.argv[1:]) if not step.done]
         for number, step in enumerate(todo, 1):
             print(f"[{number}/{len(todo)}] {step.title}", flush=True)
             step.run()

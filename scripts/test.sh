@@ -1,16 +1,19 @@
 #!/bin/sh
-# All tests, in two processes: the journeys, which mostly wait for appliances, beside everything else.
+# All tests, in three processes: what mostly waits (for appliances, a real vLLM, a Ray cluster) beside everything else.
 set -u
 cd "$(dirname "$0")/.."
-journeys=$(mktemp)
-trap 'rm -f "$journeys"' EXIT
-.venv/bin/python -m pytest tests/journeys -p no:cacheprovider >"$journeys" 2>&1 &
-running=$!
-trap 'kill -INT $running; wait $running; exit 130' INT TERM
-.venv/bin/python -m pytest --ignore tests/journeys
-rest=$?
-echo "The journeys:"
-wait $running
+said=$(mktemp -d)
+trap 'rm -rf "$said"' EXIT
+.venv/bin/python -m pytest tests/journeys tests/vllm --durations 5 >"$said/journeys" 2>&1 &
+journeys=$!
+.venv/bin/python -m pytest tests/cluster --durations 5 >"$said/cluster" 2>&1 &
+cluster=$!
+trap 'kill -INT $journeys $cluster; wait; exit 130' INT TERM
+.venv/bin/python -m pytest --ignore tests/journeys --ignore tests/vllm --ignore tests/cluster
 ended=$?
-cat "$journeys"
-[ "$rest" -eq 0 ] && [ "$ended" -eq 0 ]
+for each in "journeys $journeys" "cluster $cluster"; do
+    echo "The tests of ${each% *}:"
+    wait "${each#* }" || ended=1
+    cat "$said/${each% *}"
+done
+exit "$ended"

@@ -49,17 +49,20 @@ class Server:
 
     def cpu_seconds(self) -> float:
         """Processor time used so far by the server and its children."""
-        return sum(map(_cpu_seconds, _family(self.pid)))
+        return sum(map(_cpu_seconds, family(self.pid)))
 
 
 @asynccontextmanager
-async def ours(served: Served) -> AsyncGenerator[Server, None]:
-    """`bailey serve` as in production, with the model in models.yaml and its first key; threads are its own choice."""
+async def ours(served: Served, start: Sequence[str] = ("serve",)) -> AsyncGenerator[Server, None]:
+    """`bailey serve` as in production, with the model in models.yaml and its first key; threads are its own choice.
+
+    `start` is another command than `serve`.
+    """
     with tempfile.TemporaryDirectory(prefix="bailey-bench-") as folder:
         config = _write_config(Path(folder), served)
         variables = (f"BAILEY_CONFIG={config}", f"BAILEY_DATA={folder}/data", "BAILEY_LOG_LEVEL=WARNING")
-        command = ("env", *variables, sys.executable, "-m", "gateway.cli", "serve", "--port", "0")
-        log = peers.LOGS / f"ours-{served.name}.log"
+        command = ("env", *variables, sys.executable, "-m", "gateway.cli", *start, "--port", "0")
+        log = peers.LOGS / f"ours-{served.name}-{start[0]}.log"
         async with _running(command, log) as (child, pid):
             said: dict[str, str] = {}
 
@@ -71,7 +74,7 @@ async def ours(served: Served) -> AsyncGenerator[Server, None]:
                 return len(said) == 2 and await asyncio.to_thread(_answers, int(said["port"]), "/readyz")
 
             await _until(ready, child, log)
-            yield Server("ours", Address(int(said["port"]), said["key"]), pid)
+            yield Server(f"ours, {start[0]}", Address(int(said["port"]), said["key"]), pid)
 
 
 @asynccontextmanager
@@ -136,9 +139,9 @@ async def _peer(name: str, command: Sequence[str], log: Path, ready: tuple[int, 
 @asynccontextmanager
 async def _running(command: Sequence[str], log: Path) -> AsyncGenerator[tuple[Child, int], None]:
     """The command as a child that cannot outlive us, and its process id."""
-    before = {*_family(os.getpid())}
+    before = {*family(os.getpid())}
     child = await Child.spawn(command, log)
-    (pid,) = (pid for pid in {*_family(os.getpid())} - before if _parent(pid) == os.getpid())
+    (pid,) = (pid for pid in {*family(os.getpid())} - before if _parent(pid) == os.getpid())
     try:
         yield child, pid
     finally:
@@ -182,8 +185,8 @@ def _cpu_seconds(pid: int) -> float:
     return (int(status[11]) + int(status[12])) / os.sysconf("SC_CLK_TCK") if status else 0.0
 
 
-def _family(pid: int) -> set[int]:
-    """The process and all its descendants."""
+def family(pid: int) -> set[int]:
+    """The ids of a process and all its descendants."""
     children: dict[int, list[int]] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():

@@ -7,7 +7,7 @@ import sys
 import typer
 
 from codegen.protocol import TaskError
-from gateway.cli import batch, chat, config, keys, ledger, models, serve, task
+from gateway.cli import batch, chat, config, keys, ledger, models, serve, task, up
 from gateway.cli.output import err, escape
 from gateway.client import ApplianceError
 from gateway.config_errors import ConfigError
@@ -40,6 +40,8 @@ app = typer.Typer(
     add_completion=False,
 )
 app.command(name="serve")(serve.serve)
+app.command(name="up")(up.up)
+app.command(name="down")(up.down)
 app.command(name="chat")(chat.chat)
 app.add_typer(task.app, name="task")
 app.add_typer(batch.app, name="batch")

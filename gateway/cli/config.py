@@ -23,11 +23,13 @@ def check(
     path: Annotated[Path | None, typer.Argument(help="The file; by default the one `bailey serve` uses.")] = None,
     host: Annotated[bool, typer.Option("--host", help="Also prove that this machine can isolate code.")] = False,
 ) -> None:
-    """Validate the file; every problem with its line and the valid keys."""
+    """Validate the file; every problem with its line and the valid keys. vLLM models are shown to their vLLM."""
     from gateway.config import load_config
+    from gateway.vllm_check import check_vllm
 
     settings = Settings()
     config = load_config(path or settings.config)
+    check_vllm(config, path or settings.config, settings, tell=lambda said: out.print(said, soft_wrap=True))
     if host:
         asyncio.run(_check_host(config, settings))
         out.print("This machine can run generated code in isolation.")

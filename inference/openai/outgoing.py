@@ -64,6 +64,16 @@ def embeddings_body(request: EmbedRequest, model: str) -> Json:
     return body
 
 
+def tokenize_body(request: ChatRequest, model: str) -> Json:
+    """The body for /tokenize, which is vLLM's and ours."""
+    if request.prompt is not None:
+        return {"model": model, "prompt": request.prompt}
+    body: Json = {"model": model, "messages": [_plain(MessageShape.write(message)) for message in request.messages]}
+    if request.tools:
+        body["tools"] = [_plain(ToolShape.write(tool)) for tool in request.tools]
+    return body
+
+
 def _streamed(model: str) -> Json:
     return {"model": model, "stream": True, "stream_options": {"include_usage": True}}
 

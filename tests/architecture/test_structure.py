@@ -27,21 +27,30 @@ MAY_IMPORT: dict[str, set[str]] = {
 # Third-party packages with one home; the value lists path prefixes.
 HOMES: dict[str, tuple[str, ...]] = {
     "llama_cpp": ("inference/llamacpp",),
+    "ray": (
+        "inference/cluster/placer.py",
+        "inference/cluster/directory.py",
+        "inference/cluster/replica.py",
+        "inference/cluster/span.py",
+    ),
     "qdrant_client": ("retrieval/index.py",),
     "sqlalchemy": ("ledger/store",),
     "alembic": ("ledger/store",),
-    "httpx": ("inference/http", "gateway/client.py"),
-    "huggingface_hub": ("inference/weights.py",),
+    "httpx": ("inference/http", "inference/weights/", "gateway/client.py"),
+    "huggingface_hub": ("inference/weights/hub.py",),
+    "httpx2": ("inference/weights/hub.py",),
+    "s3fs": ("inference/weights/object_storage.py",),
+    "botocore": ("inference/weights/object_storage.py",),
     "nsjail": ("sandbox/",),
     "detect_secrets": ("ledger/detectors.py",),
     "typer": ("gateway/cli",),
     "rich": ("gateway/cli",),
-    "uvicorn": ("gateway/cli", "gateway/server.py"),
+    "uvicorn": ("inference/wire/server.py",),
     "prometheus_client": ("gateway/telemetry.py",),
     "jinja2": ("inference/",),
     "yaml": ("gateway/config",),
 }
-HEAVY = {"llama_cpp", "qdrant_client", "huggingface_hub", "alembic", "torch", "vllm", "ray"}
+HEAVY = {"llama_cpp", "qdrant_client", "huggingface_hub", "s3fs", "botocore", "alembic", "torch", "vllm", "ray"}
 
 MAX_FILE_LINES, MAX_FUNCTION_LINES, MAX_PARAMETERS, MAX_BRANCHES = 300, 50, 5, 12
 

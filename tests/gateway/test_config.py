@@ -79,6 +79,21 @@ def test_other_mistakes(old: str, new: str, expected: str) -> None:
     assert expected in problem(old, new)
 
 
+def test_an_adapter_takes_no_name_that_is_declared_and_a_tenant_may_name_one() -> None:
+    coder = (
+        "models:\n  - {name: coder, engine: vllm, tier: draft, source: path:/coder, context_tokens: 512,\n"
+        '     placement: {lora: {adapters: {sql: "path:/sql"}}}}\n'
+    )
+    taken = coder + "  - {name: coder:sql, engine: scripted, tier: draft, context_tokens: 512, replies: []}\n"
+    assert "an adapter of model 'coder' takes the name 'coder:sql'" in problem("models:\n", taken)
+    text = TEXT.replace("models:\n", coder, 1)
+    named = text.replace("- name: default", "- name: default\n    models: [pico-coder, coder:sql, coder:later]")
+    assert parse_config(named, Path("models.yaml"))
+    assert "names model 'pico-coder:sql'" in problem(
+        "- name: default", "- name: default\n    models: [pico-coder, pico-coder:sql]"
+    )
+
+
 @pytest.mark.parametrize("text", ["", "- a\n- b\n", "just words"])
 def test_what_is_no_mapping(text: str) -> None:
     with pytest.raises(ConfigError, match="must be a mapping"):
@@ -118,6 +133,35 @@ def test_all_problems_are_told_at_once_in_the_order_of_the_file() -> None:
     lines = [found.line or 0 for found in refused.value.problems]
     assert len(lines) == 3
     assert lines == sorted(lines)
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        ("versions: [{version: v2, tier: premium}]", "changes tier, which all versions of a model have in common"),
+        ("versions: [{version: v2, thread: 3}]", "version 'v2' of model 'nano-coder': unknown key 'thread'"),
+        ("versions: [{source: path:/x}]", "models[1].versions[0].version: this key is missing"),
+        ("canary: {version: v2, percent: 10}", "the canary of model 'nano-coder' is version 'v2', which is not one"),
+        ("canary: {version: v2, percent: 110}", "canary.percent: Input should be less than or equal to 100"),
+        ("rollback: {error: 0.1}", "unknown key; did you mean 'errors'? Valid keys: confidence, errors"),
+    ],
+)
+def test_versions_are_checked_with_the_file(keys: str, expected: str) -> None:
+    text = TEXT.replace("  - name: nano-coder\n", f"  - name: nano-coder\n    {keys}\n", 1)
+    assert text != TEXT
+    with pytest.raises(ConfigError) as refused:
+        parse_config(text, Path("models.yaml"))
+    assert expected in str(refused.value)
+
+
+def test_what_embeds_has_no_versions_and_no_version_takes_the_name_of_a_model() -> None:
+    embedder = TEXT.replace("  - name: pico-coder\n", "  - name: pico-coder\n    versions: [{version: v2}]\n", 1)
+    with pytest.raises(ConfigError, match="vectors of two versions cannot be compared"):
+        parse_config(embedder, Path("models.yaml"))
+    versions = "  - name: nano-coder\n    versions: [{version: v2}]\n"
+    named = TEXT.replace("  - name: nano-coder\n", versions, 1).replace("pico-coder", "nano-coder--v2")
+    with pytest.raises(ConfigError, match="takes the name 'nano-coder--v2', which is declared too"):
+        parse_config(named, Path("models.yaml"))
 
 
 def test_the_schema_describes_every_key() -> None:

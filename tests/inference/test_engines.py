@@ -16,7 +16,7 @@ from inference.http import HttpEngine
 from inference.isolated.engine import IsolatedEngine
 from inference.protocol import ChatRequest, Sampling
 from inference.scripted import ScriptedEngine
-from inference.vllm import VllmEngine
+from inference.vllm.engine import VllmEngine
 from inference.weights import WeightsStore
 
 
@@ -26,7 +26,7 @@ def spec(**fields: Any) -> ModelSpec:
 
 
 def resources(folder: Path, **secrets: str) -> Resources:
-    return Resources(WeightsStore(cache=folder / "cache"), log_dir=folder / "logs", secrets=secrets)
+    return Resources(WeightsStore(folder / "cache"), log_dir=folder / "logs", secrets=secrets)
 
 
 async def test_each_kind_of_model_has_its_engine(tmp_path: Path, tiny_gguf: Path) -> None:

@@ -92,10 +92,10 @@ def _write_weights(writer: gguf.GGUFWriter, shape: Shape, vocabulary: int, seed:
     matrix("output.weight", vocabulary, shape.width, 2 * scale)
 
 
-def write_tiny_model(path: Path, shape: Shape | None = None, seed: int = 7) -> Path:
-    """Write the model to `path` (a .gguf file) and return it."""
+def write_tiny_model(path: Path, shape: Shape | None = None, seed: int = 7, tensors_a_file: int = 0) -> Path:
+    """Write the model to `path` (a .gguf file) and return it; split, if there may only be so many tensors in a file."""
     shape = shape or Shape()
-    writer = gguf.GGUFWriter(path, "llama")
+    writer = gguf.GGUFWriter(path, "llama", split_max_tensors=tensors_a_file)
     writer.add_name("tiny")
     writer.add_context_length(shape.context)
     writer.add_embedding_length(shape.width)

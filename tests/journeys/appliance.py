@@ -8,7 +8,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -60,12 +60,18 @@ retrieval: {embedder: small, context_tokens: 300}
 
 @dataclass
 class Appliance:
-    """Starts, stops and kills `bailey serve` on one data folder; `keys` are made with `bailey keys create`."""
+    """Starts, stops and kills `bailey serve` (or another `command`) on one data folder.
+
+    `keys` are made with `bailey keys create`.
+    """
 
     folder: Path
     config: str = SCRIPTED
     keys: dict[str, str] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
+    command: Sequence[str] = ("serve",)
+    within: tuple[str, ...] = ()
+    """What stands before every command, such as one that enters a namespace."""
     process: subprocess.Popen[str] | None = None
     url: str = ""
     announced: list[str] = field(default_factory=list)
@@ -86,12 +92,12 @@ class Appliance:
     def bailey(self, *arguments: str, key: str | None = None) -> subprocess.CompletedProcess[str]:
         """Run the command line, as a person would."""
         environment = {**self.environment, **({"BAILEY_API_KEY": key} if key else {})}
-        command = [sys.executable, "-m", "gateway.cli", *arguments]
+        command = [*self.within, sys.executable, "-m", "gateway.cli", *arguments]
         return subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=120)
 
     def start(self) -> Appliance:
         (self.folder / "models.yaml").write_text(self.config)
-        command = [sys.executable, "-m", "gateway.cli", "serve", "--port", "0"]
+        command = [*self.within, sys.executable, "-m", "gateway.cli", *self.command, "--port", "0"]
         with (self.folder / "appliance.log").open("a") as log:
             self.process = subprocess.Popen(
                 command, env=self.environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=log, text=True

@@ -36,7 +36,7 @@ def shared_appliance(
     people: tuple[Path, dict[str, str]], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Appliance]:
     """One appliance with scripted models for all tests of a module."""
-    running = _with_people(tmp_path_factory.mktemp("appliance"), people).start()
+    running = with_people(tmp_path_factory.mktemp("appliance"), people).start()
     yield running
     running.stop()
 
@@ -47,7 +47,7 @@ def appliance(shared_appliance: Appliance) -> Appliance:
     return shared_appliance if shared_appliance.process else shared_appliance.start()
 
 
-def _with_people(folder: Path, people: tuple[Path, dict[str, str]]) -> Appliance:
+def with_people(folder: Path, people: tuple[Path, dict[str, str]]) -> Appliance:
     data, keys = people
     shutil.copytree(data, folder / "data")
     return Appliance(folder, keys=keys)

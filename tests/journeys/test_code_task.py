@@ -85,6 +85,11 @@ def test_from_instruction_to_merge_and_back(appliance: Appliance, project: Path)
     assert appliance.bailey("ledger", "verify").returncode == 0
     assert sum(call.cost_usd for call in appliance.calls_of(task["id"])) == Decimal(merge["cost_usd"]) > 0
 
+    # What verification said stands with the version that answered.
+    verified = [e.data for e in appliance.entries("verifications") if str(e.data["request_id"]).startswith(task["id"])]
+    said = [(each["model"], each["version"], each["passed"]) for each in verified]
+    assert said == [("small", "v1", False), ("small", "v1", False), ("strong", "v1", True)]
+
     # Rolled back by a recorded revert.
     assert grace.post(f"/v1/tasks/{task['id']}/rollback")["status"] == "rolled_back"
     git(project, *merge["pull_command"].removeprefix("git ").split())

@@ -10,7 +10,8 @@ import pytest
 from inference.catalog import Catalog, ScriptedModel
 from inference.scripted import ScriptedEngine
 from ledger.sql_ledger import SqlLedger, open_ledger
-from router.router import Router, Rules
+from router.decide import Rules
+from router.router import Router
 from router.spec import RouteSpec, TenantSpec
 
 CATALOG = Catalog.model_validate(

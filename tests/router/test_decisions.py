@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 
 from inference.errors import ContextLengthExceeded, EngineError, ModelNotFound, NoStrongerModel, UnsupportedParameter
 from inference.protocol import Caller, ChatRequest, Message, ResponseFormat, Tool, ToolCall
+from router.decide import Decider
 from router.difficulty import estimate
 from router.errors import CostLimitExceeded, PolicyRefused
 from router.policy import feasible, needs
 from router.route import expected_cost, worst_cost
 from router.router import Router
+from router.versions.versions import Versions
 from tests.router.conftest import CATALOG, rules
 
 EASY = "Write a function `add(a, b)`."
@@ -62,7 +64,7 @@ async def test_data_classes_bind_named_models_too(router: Router) -> None:
 
 
 async def test_in_an_air_gap_nothing_outside_is_a_candidate(router: Router) -> None:
-    router._rules = rules(air_gapped=True)
+    router._decider = Decider(rules(air_gapped=True), Versions(CATALOG))
     assert chosen(router, ask(data_class="public")) == ["small", "middle"]
     with pytest.raises(PolicyRefused, match="air-gapped"):
         router.decide(ask(model="cloud", data_class="public"))
