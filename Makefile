@@ -18,7 +18,7 @@ serve: setup         ## the appliance on http://127.0.0.1:8400
 	@$(VENV)/bailey serve
 
 test: setup-vllm     ## all tests
-	@sh scripts/test.sh
+	@$(VENV)/python scripts/test.py
 
 check: setup         ## style, types, architecture
 	@$(VENV)/ruff check .

@@ -100,7 +100,10 @@ def _fresh(log: Path) -> BinaryIO:
 
 
 async def keep_running(
-    run_once: Callable[[], Awaitable[str]], first_pause_seconds: float, tell: Callable[[str], None]
+    run_once: Callable[[], Awaitable[str]],
+    first_pause_seconds: float,
+    tell: Callable[[str], None],
+    longest_pause_seconds: float = LONGEST_PAUSE_SECONDS,
 ) -> None:
     """Run something again whenever it ends, after a pause that doubles until a run was stable.
 
@@ -114,7 +117,7 @@ async def keep_running(
             pause = first_pause_seconds
         tell(f"{ending}; it is started again in {pause:g} seconds")
         await asyncio.sleep(pause)
-        pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+        pause = min(2 * pause, longest_pause_seconds)
 
 
 def free_port() -> int:

@@ -23,9 +23,10 @@ from inference.openai.errors import read_error, read_stream_error
 from inference.protocol import ChatRequest, Chunk, Embeddings, EmbedRequest, Health, ModelCard, Tokens, Usage
 from inference.vectors import unit_vectors
 from inference.wire import sse
+from inference.wire.connections import BrokenConnection, Connections
 
 if TYPE_CHECKING:
-    import httpx
+    import aiohttp
 
 HEALTH_TIMEOUT_SECONDS = 3.0
 HEALTH_KEPT_SECONDS = 5.0
@@ -43,26 +44,14 @@ class HttpEngine:
     health_path = "models"
 
     def __init__(self, model: HttpModel, api_key: str | None = None, socket: Path | None = None) -> None:
-        import httpx
-
         if api_key is not None and not (api_key.isascii() and api_key.isprintable()):
             raise EngineError(f"The key in {model.api_key_env!r} for {model.name!r} cannot be sent in an HTTP header.")
         self._model = model
         self._api_key = api_key
         self._upstream_name = model.model or model.name
         self._health: tuple[float, Health] | None = None
-        self._client = httpx.AsyncClient(
-            base_url=model.url.rstrip("/") + "/",
-            headers={"authorization": f"Bearer {api_key}"} if api_key else {},
-            timeout=httpx.Timeout(None, connect=model.connect_timeout_seconds),
-            transport=httpx.AsyncHTTPTransport(
-                uds=str(socket) if socket else None,
-                limits=httpx.Limits(max_connections=None),
-                verify=model.url.startswith("https://"),  # making a TLS context takes a while
-                trust_env=False,
-            ),
-            trust_env=False,
-        )
+        headers = {"authorization": f"Bearer {api_key}"} if api_key else {}
+        self._connections = Connections(model.url, model.connect_timeout_seconds, headers, socket)
 
     def models(self) -> Sequence[ModelCard]:
         """The one model behind the URL, under our name for it."""
@@ -83,7 +72,7 @@ class HttpEngine:
             self._timeout(self._model.first_token_timeout_seconds),
             self._post("embeddings", body, request) as response,
         ):
-            shape = decode.read_embeddings(await response.aread(), self._model.name)
+            shape = decode.read_embeddings(await response.read(), self._model.name)
         entries = sorted(shape.data, key=lambda entry: entry.index)
         vectors = [entry.embedding for entry in entries if isinstance(entry.embedding, list)]
         if len(vectors) != len(request.texts) or len({len(vector) for vector in vectors}) != 1:
@@ -108,24 +97,24 @@ class HttpEngine:
 
     async def ask_health(self) -> Health:
         """Whether the other end answers its health path now; never raises."""
-        import httpx
-
-        if self._client.is_closed:
+        if self._connections.closed:
             return Health(ready=False, detail="The engine is closed.")
         try:
             async with asyncio.timeout(HEALTH_TIMEOUT_SECONDS):
-                response = await self._client.get(self.health_path)
-        except (httpx.HTTPError, TimeoutError) as error:
-            return Health(ready=False, detail=f"{self._model.url} cannot be reached ({type(error).__name__}).")
-        if response.status_code in (401, 403):
+                status = await self._connections.status(self.health_path)
+        except BrokenConnection as error:
+            return Health(ready=False, detail=f"{self._model.url} cannot be reached ({error}).")
+        except TimeoutError:
+            return Health(ready=False, detail=f"{self._model.url} cannot be reached (TimeoutError).")
+        if status in (401, 403):
             return Health(ready=False, detail=f"{self._model.url} refused our key.")
-        if response.status_code >= 500:
-            return Health(ready=False, detail=f"{self._model.url} answers with status {response.status_code}.")
+        if status >= 500:
+            return Health(ready=False, detail=f"{self._model.url} answers with status {status}.")
         return Health(ready=True, detail=f"{self._model.url} answers.")
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._client.aclose()
+        await self._connections.close()
 
     async def _answer(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         check_request(self.models(), request)
@@ -155,7 +144,7 @@ class HttpEngine:
         """The data of the stream's events up to [DONE]; raises the error that an event tells of."""
         reader = sse.EventReader()
         async with self._post(path, body, request) as response:
-            pieces = response.aiter_bytes()
+            pieces = response.content.iter_any()
             async for piece in pieces:
                 for event in reader.feed(piece):
                     if event.strip() == sse.DONE:
@@ -171,21 +160,20 @@ class HttpEngine:
     @asynccontextmanager
     async def _post(
         self, path: str, body: dict[str, Any], request: ChatRequest | EmbedRequest
-    ) -> AsyncIterator[httpx.Response]:
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
         """The answer to a POST, if its status is 200; raises `EngineError` for everything else."""
-        import httpx
-
-        if self._client.is_closed:
+        if self._connections.closed:
             raise self._unavailable("cannot be asked: the engine is closed")
+        whole, headers = body | self._fields(request), self._headers(request)
         try:
-            whole, headers = body | self._fields(request), self._headers(request)
-            async with self._client.stream("POST", path, json=whole, headers=headers) as response:
-                if response.status_code != 200:
+            async with self._connections.post(path, whole, headers) as response:
+                if response.status != 200:
                     text = await _beginning(response)
-                    raise self._shown(read_error(response.status_code, response.headers, text))
+                    raise self._shown(read_error(response.status, response.headers, text))
                 yield response
-        except (httpx.HTTPError, sse.EventTooLong) as error:
-            raise self._unavailable(f"broke off ({type(error).__name__})") from error
+        except (BrokenConnection, sse.EventTooLong) as error:
+            why = error if isinstance(error, BrokenConnection) else type(error).__name__
+            raise self._unavailable(f"broke off ({why})") from error
 
     def _headers(self, request: ChatRequest | EmbedRequest) -> dict[str, str]:
         """What the other end is told beside the body; no more than it needs, because it may be anybody."""
@@ -265,10 +253,10 @@ def _estimate(text: str) -> int:
     return max(1, len(text.encode()) // BYTES_PER_TOKEN)
 
 
-async def _beginning(response: httpx.Response) -> str:
+async def _beginning(response: aiohttp.ClientResponse) -> str:
     """The first part of an error body."""
     body = b""
-    async for piece in response.aiter_bytes():
+    async for piece in response.content.iter_any():
         body += piece
         if len(body) >= ERROR_BODY_BYTES:
             break

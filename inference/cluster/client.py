@@ -30,7 +30,7 @@ class ReplicaClient(HttpEngine):
             self._timeout(self._model.first_token_timeout_seconds),
             self._post("tokenize", body, request) as response,
         ):
-            tokens = TokenList.model_validate_json(await response.aread())
+            tokens = TokenList.model_validate_json(await response.read())
         return Tokens(tokens.count, tuple(tokens.tokens), self._model.name)
 
     async def set_adapters(self, wanted: Mapping[str, str]) -> Mapping[str, str]:
@@ -40,7 +40,7 @@ class ReplicaClient(HttpEngine):
             self._timeout(ADAPTERS_SECONDS),
             self._post("adapters", {"adapters": dict(wanted)}, cause) as response,
         ):
-            return _PROBLEMS.validate_json(await response.aread())
+            return _PROBLEMS.validate_json(await response.read())
 
     def _headers(self, request: ChatRequest | EmbedRequest) -> dict[str, str]:
         return {**super()._headers(request), TENANT_HEADER: request.caller.tenant}

@@ -7,6 +7,7 @@ the placer or Ray's control is away, requests go on to the replicas that were th
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import secrets
 import sys
@@ -24,10 +25,13 @@ from inference.cluster.scaling import Scaling
 from inference.errors import EngineUnavailable
 
 TICK_SECONDS = 0.25
-FIRST_PAUSE_SECONDS = 0.5
-SILENCE_SECONDS = 20.0
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 4.0
+"""Short: while no placer is there, no replica comes or goes, and to join takes a second or two of one processor."""
+SILENCE_SECONDS = 120.0
 """Longer than Ray takes to deploy on a busy machine; the placer says how things are four times a second otherwise."""
 LONGEST_LINE = 16 * 2**20
+
+_log = logging.getLogger(__name__)
 
 
 class _Model:
@@ -68,7 +72,7 @@ class Cluster:
 
     def start(self) -> None:
         """Begin to supervise the placer, in the running event loop; returns at once."""
-        supervise = keep_running(self._run_placer, FIRST_PAUSE_SECONDS, self._tell)
+        supervise = keep_running(self._run_placer, FIRST_PAUSE_SECONDS, self._tell, LONGEST_PAUSE_SECONDS)
         self._tasks = [asyncio.create_task(supervise, name="ray placer"), asyncio.create_task(self._tick())]
 
     def engine(self, spec: Placed) -> ClusterEngine:
@@ -108,6 +112,7 @@ class Cluster:
     def _tell(self, state: str) -> None:
         """What the placer is doing; as long as it says nothing of them, that is the problem of all models."""
         self.state = state
+        _log.info("The placer of the Ray cluster %s.", state)
         for model in self._models.values():
             model.pool.problem = f"the Ray cluster: the placer {state}"
 
@@ -148,7 +153,7 @@ class Cluster:
                 server.close()
 
     async def _end_of(self, child: Child) -> str:
-        """How it ended. Calls of Ray may wait for ever, such as for a controller that another head does not know."""
+        """How it ended. Calls of Ray may wait for ever, such as for a controller that is never scheduled."""
         self._heard = None
         while True:
             with suppress(TimeoutError):
@@ -163,7 +168,9 @@ class Cluster:
         self._writer = writer
         with suppress(ConnectionError):  # how it ended is what its process says
             async for line in reader:
-                self.state, self._heard = "is connected", time.monotonic()
+                if self._heard is None:
+                    self._tell("is connected")
+                self._heard = time.monotonic()
                 await self._note(Seen.model_validate_json(line))
         self._writer = None
         writer.close()

@@ -1,14 +1,16 @@
 """Where replicas say how they are: small entries in the key-value store of Ray's control service (GCS).
 
 Every replica writes its own entry again and again; the placer reads them all. An entry that has not changed for a while
-belongs to a replica that is gone. Needs a process that is connected to Ray; calls block.
+belongs to a replica that is gone. Needs a process that is connected to Ray; calls block, and raise `ConnectionError`
+when the control service is away.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from inference.cluster.messages import Replica
 
@@ -23,14 +25,16 @@ def announce(replica: Replica, beat: int) -> None:
     from ray.experimental.internal_kv import _internal_kv_put
 
     value = json.dumps({"beat": beat, "replica": replica.model_dump()})
-    _internal_kv_put(_key(replica.id), value.encode(), overwrite=True, namespace=NAMESPACE)
+    with _control_service():
+        _internal_kv_put(_key(replica.id), value.encode(), overwrite=True, namespace=NAMESPACE)
 
 
 def withdraw(replica_id: str) -> None:
     """Remove a replica's entry."""
     from ray.experimental.internal_kv import _internal_kv_del
 
-    _internal_kv_del(_key(replica_id), namespace=NAMESPACE)
+    with _control_service():
+        _internal_kv_del(_key(replica_id), namespace=NAMESPACE)
 
 
 class Directory:
@@ -42,7 +46,8 @@ class Directory:
 
     def replicas(self) -> Sequence[Replica]:
         """All that have said something lately; the entries of others are removed."""
-        found = [self._aged(beat, replica) for beat, replica in _entries()]
+        with _control_service():
+            found = [self._aged(beat, replica) for beat, replica in _entries()]
         for gone in (replica for replica in found if replica.age_seconds > GONE_SECONDS):
             withdraw(gone.id)
         there = [replica for replica in found if replica.age_seconds <= GONE_SECONDS]
@@ -54,6 +59,16 @@ class Directory:
         if known is None or known[0] != beat:
             self._changed[replica.id] = known = (beat, now)
         return replica.model_copy(update={"age_seconds": now - known[1]})
+
+
+@contextmanager
+def _control_service() -> Iterator[None]:
+    from ray.exceptions import RayError
+
+    try:
+        yield
+    except RayError as error:
+        raise ConnectionError(f"Ray's control service cannot be reached: {error}") from error
 
 
 def _entries() -> Sequence[tuple[int, Replica]]:

@@ -8,6 +8,8 @@ whoever supervises it; replicas go on answering meanwhile.
 from __future__ import annotations
 
 import logging
+import os
+import re
 import signal
 import socket
 import sys
@@ -16,6 +18,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from inference.cluster.directory import Directory
+from inference.cluster.head import Head
 from inference.cluster.messages import Placed, Seen, Surroundings, Wanted
 from inference.cluster.options import APP_PREFIX, app_name, as_placed, code_version, deployment_options
 from inference.cluster.replica import ModelReplica
@@ -25,6 +28,9 @@ STATUS_SECONDS = 2.0
 ANY = "any"
 OWN_MEMORY_BYTES = 100 * 2**20
 """Of the object store of a cluster of our own, which passes nothing but the code of replicas."""
+
+SHOWN_CHARACTERS = 250
+_COLOUR = re.compile(r"\x1b\[\d*m")
 
 _log = logging.getLogger("placer")
 
@@ -139,7 +145,15 @@ def join(address: str) -> None:
 
 
 def _in_one_line(messages: Sequence[str]) -> str:
-    return " ".join(" ".join(messages).split())[:500]
+    """What Serve says begins with what failed and ends with why; a traceback is between."""
+    text = " ".join(_COLOUR.sub("", " ".join(messages)).split())
+    return text if len(text) <= 2 * SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]} ... {text[-SHOWN_CHARACTERS:]}"
+
+
+def leave_with(head: Head) -> None:
+    """End this process as soon as the head is lost, whatever it waits for; the next one joins what is there then."""
+    _log.error("Ray's control service %s.", head.lost())
+    os._exit(1)
 
 
 def main() -> None:
@@ -150,6 +164,7 @@ def main() -> None:
         connection.connect(path)
         gateway = Gateway(connection)
         join(address)
+        threading.Thread(target=leave_with, args=(Head(),), daemon=True).start()
         run(gateway)
 
 

@@ -123,7 +123,7 @@ class ModelReplica:
     async def _leave(self) -> None:
         self._left.set()
         await self._heart  # to its end: an entry that is withdrawn must not come back
-        with suppress(OSError, RuntimeError):  # Ray's errors are RuntimeErrors: without it, the entry grows old
+        with suppress(ConnectionError):  # the entry grows old then
             await asyncio.to_thread(directory.withdraw, self._id)
         if self._server is not None and self._serving is not None:
             self._server.should_exit = True
@@ -149,8 +149,8 @@ class ModelReplica:
             )
             try:
                 await asyncio.to_thread(directory.announce, said, next(beats))
-            except (OSError, RuntimeError) as error:
-                _log.warning("The directory cannot be reached: %s", error)
+            except ConnectionError as error:
+                _log.warning("%s", error)
             with suppress(TimeoutError):
                 async with asyncio.timeout(directory.BEAT_SECONDS):
                     await self._left.wait()

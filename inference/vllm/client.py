@@ -118,7 +118,7 @@ class VllmClient(HttpEngine):
     async def _ask(self, path: str, body: dict[str, Any], request: ChatRequest | None = None) -> bytes:
         cause = request or ChatRequest(self._model.name)
         async with self._timeout(ADAPTER_SECONDS), self._post(ROOT + path, body, cause) as response:
-            return await response.aread()
+            return await response.read()
 
     def _shown(self, error: EngineError) -> EngineError:
         """vLLM's errors in our words: the field by the name that our API has for it, in a full sentence."""

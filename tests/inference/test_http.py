@@ -208,7 +208,7 @@ async def test_an_answer_that_is_no_stream_is_an_error() -> None:
 
 async def test_nobody_listens() -> None:
     engine = HttpEngine(spec("http://127.0.0.1:9/v1"), KEY)
-    with pytest.raises(EngineUnavailable, match="ConnectError"):
+    with pytest.raises(EngineUnavailable, match="ClientConnectorError"):
         await complete(engine, ASK)
     assert not (await engine.health()).ready
     await engine.close()

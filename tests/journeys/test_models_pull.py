@@ -62,7 +62,8 @@ def stored(store: Path) -> int:
 def stopped_in_the_middle(appliance: Appliance, store: Path, how: signal.Signals) -> subprocess.CompletedProcess[str]:
     """A pull that gets a signal when it has a part of the file more."""
     before = stored(store)
-    command = [sys.executable, "-m", "gateway.cli", "models", "pull", "coder", "--online", "--to", str(store)]
+    hears = ["env", "--default-signal=INT"]  # whatever started the tests may be deaf to interrupts, as `&` makes it
+    command = [*hears, sys.executable, "-m", "gateway.cli", "models", "pull", "coder", "--online", "--to", str(store)]
     pipe = subprocess.PIPE
     running = subprocess.Popen(command, env=appliance.environment, cwd=ROOT, stdout=pipe, stderr=pipe, text=True)
     deadline = time.monotonic() + 60
