@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO
 
 ROOT = Path(__file__).resolve().parent.parent
-ASIDE = {"journeys": ("tests/journeys", "tests/vllm"), "cluster": ("tests/cluster",)}
+ASIDE = {"journeys": ("tests/journeys",), "cluster and vLLM": ("tests/cluster", "tests/vllm")}
 
 
 def start(*arguments: str, said: IO[bytes] | None = None) -> subprocess.Popen[bytes]:
