@@ -37,7 +37,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "qdrant_client": ("retrieval/index.py",),
     "sqlalchemy": ("ledger/store",),
     "alembic": ("ledger/store",),
-    "aiohttp": ("inference/wire/connections.py",),
+    "aiohttp": ("inference/http.py", "inference/wire/connections.py"),
     "httpx": ("inference/weights/", "gateway/client.py"),
     "huggingface_hub": ("inference/weights/hub.py",),
     "httpx2": ("inference/weights/hub.py",),
