@@ -25,7 +25,7 @@ models:
     queue: 600
     guesses: false
     placement: {cpus: 0.1, resources: {worker: 0.1}}
-    replicas: {min: 2, max: 2, cold_start_seconds: 60, drain_seconds: 20}
+    replicas: {min: 2, max: 2, cold_start_seconds: 240, drain_seconds: 20}  # another head, on a busy machine
   - name: elastic
     engine: llama.cpp
     source: bundled:pico-coder

@@ -27,7 +27,7 @@ def test_no_request_is_lost_while_parts_of_the_cluster_are_killed(world: World) 
         400: lambda: restart_head(world),
     }
     numbers = count()
-    with httpx.Client(base_url=world.appliance.url, headers=headers, timeout=120) as http:
+    with httpx.Client(base_url=world.appliance.url, headers=headers, timeout=300) as http:
         until(lambda: replicas(http, "steady") == 2)
 
         def client() -> list[str]:
