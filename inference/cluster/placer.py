@@ -141,6 +141,7 @@ def join(address: str) -> None:
             raise
         ray.init(address="local", include_dashboard=False, object_store_memory=OWN_MEMORY_BYTES, **always)
     signal.signal(signal.SIGTERM, handler)  # Ray's would exit without closing anything
+    threading.Thread(target=leave_with, args=(Head(),), daemon=True).start()  # the head may be lost from here on
     serve.start(proxy_location="Disabled")
 
 
@@ -164,7 +165,6 @@ def main() -> None:
         connection.connect(path)
         gateway = Gateway(connection)
         join(address)
-        threading.Thread(target=leave_with, args=(Head(),), daemon=True).start()
         run(gateway)
 
 
