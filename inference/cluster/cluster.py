@@ -154,12 +154,12 @@ class Cluster:
 
     async def _end_of(self, child: Child) -> str:
         """How it ended. Calls of Ray may wait for ever, such as for a controller that is never scheduled."""
-        self._heard = None
+        self._heard, started = None, time.monotonic()
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(TICK_SECONDS):
                     return f"ended with code {await child.wait()}: {child.tail()}"
-            if self._heard is not None and time.monotonic() - self._heard > SILENCE_SECONDS:
+            if time.monotonic() - (self._heard or started) > SILENCE_SECONDS:  # joining may hang, too
                 return f"ended: it said nothing for {SILENCE_SECONDS:g} seconds and was stopped"
 
     async def _listen(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
