@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from gateway.cli import task_events
+from gateway.cli.connection import connected
 from gateway.cli.output import err, escape, out, table, visible
 from gateway.client import Client
-from gateway.settings import Settings
 
 app = typer.Typer(help="Submit code tasks, watch them, decide on them.", no_args_is_help=True)
 
@@ -27,16 +25,6 @@ def _finite(dollars: float | None) -> float | None:
     if dollars is not None and not math.isfinite(dollars):
         raise typer.BadParameter("It must be a number of dollars.")
     return dollars
-
-
-@contextmanager
-def _client() -> Iterator[Client]:
-    settings = Settings()
-    client = Client(settings.url, settings.api_key)
-    try:
-        yield client
-    finally:
-        client.close()
 
 
 @app.command()
@@ -66,7 +54,7 @@ def submit(
         "budget_usd": budget,
         "allow_dirty": allow_dirty,
     }
-    with _client() as client:
+    with connected() as client:
         task = client.post("/v1/tasks", body)
         if detach:
             typer.echo(task["id"])
@@ -88,7 +76,7 @@ def _acceptance_test(option: str) -> tuple[str, str]:
 @app.command()
 def watch(task_id: TaskId) -> None:
     """Show what happened and what happens, until the task ends or waits for a decision."""
-    with _client() as client:
+    with connected() as client:
         _watch(client, task_id)
 
 
@@ -110,7 +98,7 @@ def _watch(client: Client, task_id: str, after: int = 0) -> None:
 @app.command(name="list")
 def list_tasks() -> None:
     """Show the tenant's tasks, newest first."""
-    with _client() as client:
+    with connected() as client:
         tasks = client.get("/v1/tasks")
     rows = [(t["id"], t["status"], t["requester"], t["attempts"], t["cost_usd"], t["instruction"][:60]) for t in tasks]
     out.print(table(["id", "status", "requester", "attempts", "usd", "instruction"], rows))
@@ -119,21 +107,21 @@ def list_tasks() -> None:
 @app.command()
 def show(task_id: TaskId) -> None:
     """Show one task."""
-    with _client() as client:
+    with connected() as client:
         _print(client.get(f"/v1/tasks/{task_id}"))
 
 
 @app.command()
 def diff(task_id: TaskId) -> None:
     """Show the proposed change."""
-    with _client() as client:
+    with connected() as client:
         typer.echo(visible(client.text(f"/v1/tasks/{task_id}/diff")), nl=False)
 
 
 @app.command()
 def approve(task_id: TaskId) -> None:
     """Let a waiting change be merged, and watch the merge; the requester cannot approve it."""
-    with _client() as client:
+    with connected() as client:
         approved = client.post(f"/v1/tasks/{task_id}/approve")
         _watch(client, task_id, after=approved["last_seq"] - 1)
 
@@ -141,21 +129,21 @@ def approve(task_id: TaskId) -> None:
 @app.command()
 def reject(task_id: TaskId, reason: Annotated[str, typer.Option(help="Shown to the requester.")] = "") -> None:
     """Turn a waiting change down."""
-    with _client() as client:
+    with connected() as client:
         _print(client.post(f"/v1/tasks/{task_id}/reject", {"reason": reason}))
 
 
 @app.command()
 def cancel(task_id: TaskId) -> None:
     """Stop a task that has not ended."""
-    with _client() as client:
+    with connected() as client:
         _print(client.post(f"/v1/tasks/{task_id}/cancel"))
 
 
 @app.command()
 def rollback(task_id: TaskId) -> None:
     """Undo a merged change by a recorded revert."""
-    with _client() as client:
+    with connected() as client:
         _print(client.post(f"/v1/tasks/{task_id}/rollback"))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,8 @@ from tests.cluster.conftest import World
 from tests.cluster.test_ray import STEADY, body, replicas, until
 
 REQUESTS, CLIENTS = 500, 8
+JOINS_SECONDS = 1.2
+"""When a placer has found the control service and waits for Serve, on a quiet machine; elsewhere the test proves less."""
 
 
 def test_no_request_is_lost_while_parts_of_the_cluster_are_killed(world: World) -> None:
@@ -47,6 +50,23 @@ def test_no_request_is_lost_while_parts_of_the_cluster_are_killed(world: World) 
         until(lambda: replicas(http, "steady") == 2, 120)
         assert http.post("/v1/chat/completions", json=body("steady")).status_code == 200
         assert len(world.appliance.entries("calls")) >= REQUESTS
+
+
+def test_a_head_that_dies_while_the_placer_joins_it_does_not_keep_the_next_from_being_joined(world: World) -> None:
+    headers = {"authorization": f"Bearer {world.appliance.keys['ada']}"}
+
+    def joining() -> int:
+        return world.appliance.log().count("is joining the cluster")
+
+    with httpx.Client(base_url=world.appliance.url, headers=headers, timeout=300) as http:
+        until(lambda: replicas(http, "steady") == 2, 120)
+        before = joining()
+        world.kill_placer()
+        until(lambda: joining() > before)
+        time.sleep(JOINS_SECONDS)
+        restart_head(world)
+        until(lambda: replicas(http, "steady") == 2, 100)  # sooner than a silent placer is given up
+        assert http.post("/v1/chat/completions", json=body("steady")).status_code == 200
 
 
 def ask(http: httpx.Client, number: int) -> str:

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from gateway.cli.models.releasing import connected, show_models
+from gateway.cli.connection import connected
+from gateway.cli.models.releasing import show_models
 from gateway.cli.output import err
 
 Address = Annotated[str, typer.Argument(metavar="MODEL:ADAPTER", help="Such as coder:sql, or coder@v2:sql.")]

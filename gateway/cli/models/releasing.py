@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
 
+from gateway.cli.connection import connected
 from gateway.cli.output import err, escape, out, table
-from gateway.client import ApplianceError, Client
+from gateway.client import ApplianceError
 from gateway.settings import Settings
 
 Address = Annotated[str, typer.Argument(metavar="MODEL@VERSION", help="Such as coder@v2.")]
@@ -115,17 +114,6 @@ def show_models(models: list[dict[str, Any]]) -> None:
     for model in models:
         for sentence in model["disagreements"]:
             out.print(escape(sentence))
-
-
-@contextmanager
-def connected() -> Iterator[Client]:
-    """The appliance that the settings name."""
-    settings = Settings()
-    client = Client(settings.url, settings.api_key)
-    try:
-        yield client
-    finally:
-        client.close()
 
 
 def _split(address: str) -> tuple[str, str]:
