@@ -15,7 +15,7 @@ from tests.cluster.test_ray import STEADY, body, replicas, until
 
 REQUESTS, CLIENTS = 500, 8
 JOINS_SECONDS = 1.2
-"""When a placer has found the control service and waits for Serve, on a quiet machine; elsewhere the test proves less."""
+"""Then a placer has found the control service and waits for Serve, on a quiet machine; elsewhere this proves less."""
 
 
 def test_no_request_is_lost_while_parts_of_the_cluster_are_killed(world: World) -> None:
