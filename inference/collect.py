@@ -43,6 +43,19 @@ class _Partial:
     finish_reason: FinishReason | None = None
     stop_string: str | None = None
 
+    def add(self, chunk: Chunk) -> None:
+        self.text.append(chunk.text)
+        self.finish_reason = chunk.finish_reason or self.finish_reason
+        self.stop_string = chunk.stop_string or self.stop_string
+        if chunk.logprobs:
+            self.logprobs.extend(chunk.logprobs)
+        for delta in chunk.tool_calls:
+            self.tool_calls.setdefault(delta.position, []).append(delta)
+
+    def size(self) -> int:
+        arguments = (delta.arguments for deltas in self.tool_calls.values() for delta in deltas)
+        return sum(len(text.encode()) for text in (*self.text, *arguments))
+
 
 class Collector:
     """Collects chunks; `completion()` needs a finished stream, `partial()` takes what there is."""
@@ -53,22 +66,22 @@ class Collector:
         self._model = ""
         self._route = ""
         self.chunks = 0
-        self.answer_bytes = 0
 
     def add(self, chunk: Chunk) -> None:
         """Take the next chunk of the stream."""
         self.chunks += 1
-        self.answer_bytes += len(chunk.text.encode()) + sum(len(call.arguments.encode()) for call in chunk.tool_calls)
         self._model = chunk.model or self._model
         self._route = chunk.route or self._route
         self._usage = chunk.usage or self._usage
-        partial = self._choices.setdefault(chunk.index, _Partial())
-        partial.text.append(chunk.text)
-        partial.logprobs.extend(chunk.logprobs)
-        partial.finish_reason = chunk.finish_reason or partial.finish_reason
-        partial.stop_string = chunk.stop_string or partial.stop_string
-        for delta in chunk.tool_calls:
-            partial.tool_calls.setdefault(delta.position, []).append(delta)
+        partial = self._choices.get(chunk.index)
+        if partial is None:
+            partial = self._choices[chunk.index] = _Partial()
+        partial.add(chunk)
+
+    @property
+    def answer_bytes(self) -> int:
+        """The length of what has come."""
+        return sum(partial.size() for partial in self._choices.values())
 
     @property
     def usage(self) -> Usage | None:

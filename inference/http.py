@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager, closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,10 +20,13 @@ from inference.deadline import until_deadline, within_deadline
 from inference.errors import AuthenticationFailed, EngineError, EngineUnavailable
 from inference.openai import decode, outgoing
 from inference.openai.errors import read_error, read_stream_error
+from inference.openai.frames import StreamReader
 from inference.protocol import ChatRequest, Chunk, Embeddings, EmbedRequest, Health, ModelCard, Tokens, Usage
+from inference.tally import Tally, estimated_tokens, said_in
 from inference.vectors import unit_vectors
 from inference.wire import sse
 from inference.wire.connections import BrokenConnection, Connections
+from inference.wire.patience import Patience
 
 if TYPE_CHECKING:
     import aiohttp
@@ -32,7 +35,6 @@ HEALTH_TIMEOUT_SECONDS = 3.0
 HEALTH_KEPT_SECONDS = 5.0
 DRAIN_SECONDS = 0.2
 ERROR_BODY_BYTES = 64 * 1024
-BYTES_PER_TOKEN = 4  # the usual rule of thumb, for servers that do not count
 
 
 class HttpEngine:
@@ -79,14 +81,14 @@ class HttpEngine:
             raise self._unavailable("did not answer with one vector of the same width for each text")
         usage = decode.read_usage(shape.usage)
         if not usage.prompt_tokens:
-            usage = Usage(prompt_tokens=_estimate("".join(request.texts)), estimated=True)
+            usage = Usage(prompt_tokens=estimated_tokens("".join(request.texts)), estimated=True)
         rows = np.asarray(vectors, dtype=np.float32)
         return Embeddings(unit_vectors(rows, request.dimensions), usage, self._model.name)
 
     async def tokenize(self, request: ChatRequest) -> Tokens:
         """An estimate: the format has no way to ask for more."""
         check_request(self.models(), request)
-        return Tokens(_estimate(_prompt(request)), None, self._model.name)
+        return Tokens(estimated_tokens(said_in(request)), None, self._model.name)
 
     async def health(self) -> Health:
         """Whether the other end answers GET /models; asked at most every few seconds."""
@@ -118,44 +120,55 @@ class HttpEngine:
 
     async def _answer(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         check_request(self.models(), request)
-        read: Callable[[str, str], Iterator[Chunk]]
         if request.prompt is None:
             path, body, read = "chat/completions", outgoing.chat_body(request, self._upstream_name), decode.chat_chunks
         else:
             body = outgoing.completion_body(filled_in(request, self._model.infill), self._upstream_name)
             path, read = "completions", decode.text_chunks
-        tally = _Tally(request)
-        limit, what = self._model.first_token_timeout_seconds, "first token"
-        async with aclosing(self._events(path, body, request)) as events:
-            while True:
-                async with self._timeout(limit, what):
-                    event = await anext(events, None)
-                if event is None:
-                    break
-                for chunk in read(event, self._model.name):
-                    if tally.add(chunk):
-                        limit, what = self._model.between_tokens_timeout_seconds, "next token"
-                        yield chunk
+        reader, tally = StreamReader(read, self._model.name), Tally(request)
+        async with aclosing(self._events(path, body, request)) as pieces:
+            async for events in self._in_time(pieces, tally):
+                for event in events:
+                    self._raise_for(event)
+                    for chunk in reader.chunks(event):
+                        if tally.add(chunk):
+                            yield chunk
         if not tally.complete:
             raise self._unavailable("ended its stream before the answer was complete")
         yield Chunk(model=self._model.name, usage=tally.usage())
 
-    async def _events(self, path: str, body: dict[str, Any], request: ChatRequest) -> AsyncGenerator[str, None]:
-        """The data of the stream's events up to [DONE]; raises the error that an event tells of."""
+    async def _in_time(
+        self, pieces: AsyncGenerator[Sequence[str], None], tally: Tally
+    ) -> AsyncGenerator[Sequence[str], None]:
+        """The pieces, if none takes too long; what counts are whole events, not that something comes."""
+        with closing(Patience()) as patience:
+            while True:
+                first = not tally.begun
+                limit = self._model.first_token_timeout_seconds if first else self._model.between_tokens_timeout_seconds
+                try:
+                    with patience.at_most(limit):
+                        events = await anext(pieces, None)
+                except TimeoutError as error:
+                    raise self._too_late(limit, "first token" if first else "next token") from error
+                if events is None:
+                    return
+                yield events
+
+    async def _events(self, path: str, body: dict[str, Any], request: ChatRequest) -> AsyncGenerator[list[str], None]:
+        """The data of the stream's events up to [DONE], as they come; raises the error that an event tells of."""
         reader = sse.EventReader()
         async with self._post(path, body, request) as response:
             pieces = response.content.iter_any()
             async for piece in pieces:
-                for event in reader.feed(piece):
-                    if event.strip() == sse.DONE:
+                if events := reader.feed(piece):
+                    before, done = sse.until_done(events)
+                    if before:
+                        yield before
+                    if done:
                         await _drain(pieces)
                         return
-                    self._raise_for(event)
-                    yield event
-            for event in reader.end():
-                self._raise_for(event)
-                if event.strip() != sse.DONE:
-                    yield event
+            if before := sse.until_done(reader.end())[0]:
+                yield before
 
     @asynccontextmanager
     async def _post(
@@ -184,12 +197,15 @@ class HttpEngine:
         return {}
 
     @asynccontextmanager
-    async def _timeout(self, seconds: float, what: str = "answer") -> AsyncIterator[None]:
+    async def _timeout(self, seconds: float) -> AsyncIterator[None]:
         try:
             async with asyncio.timeout(seconds):
                 yield
         except TimeoutError as error:
-            raise self._unavailable(f"gave no {what} within {seconds:g} seconds") from error
+            raise self._too_late(seconds, "answer") from error
+
+    def _too_late(self, seconds: float, what: str) -> EngineUnavailable:
+        return self._unavailable(f"gave no {what} within {seconds:g} seconds")
 
     def _raise_for(self, event: str) -> None:
         error = read_stream_error(event)
@@ -206,51 +222,6 @@ class HttpEngine:
         else:
             message = error.message.replace(self._api_key, "[key]") if self._api_key else error.message
         return type(error)(message, param=error.param, retry_after_seconds=error.retry_after_seconds)
-
-
-class _Tally:
-    """Which choices are finished, and how many tokens that took."""
-
-    def __init__(self, request: ChatRequest) -> None:
-        self._request = request
-        self._finished: set[int] = set()
-        self._usage: Usage | None = None
-        self._pieces = 0
-        self._bytes = 0
-
-    def add(self, chunk: Chunk) -> bool:
-        """Count the chunk; whether it is part of the answer and to be passed on."""
-        self._usage = chunk.usage or self._usage
-        content = chunk.text or "".join(delta.arguments for delta in chunk.tool_calls)
-        empty = not (content or chunk.tool_calls or chunk.logprobs or chunk.finish_reason)
-        if empty or chunk.index in self._finished:
-            return False
-        self._pieces += bool(content)
-        self._bytes += len(content.encode())
-        if chunk.finish_reason:
-            self._finished.add(chunk.index)
-        return True
-
-    @property
-    def complete(self) -> bool:
-        """Whether every choice has ended."""
-        return len(self._finished) >= self._request.sampling.n
-
-    def usage(self) -> Usage:
-        """What the server counted; else an estimate: at least one token per piece, and four bytes per token."""
-        if self._usage is not None and (self._usage.prompt_tokens or self._usage.completion_tokens):
-            return self._usage
-        return Usage(
-            _estimate(_prompt(self._request)), max(self._pieces, self._bytes // BYTES_PER_TOKEN), estimated=True
-        )
-
-
-def _prompt(request: ChatRequest) -> str:
-    return "".join(message.content for message in request.messages) + (request.prompt or "") + (request.suffix or "")
-
-
-def _estimate(text: str) -> int:
-    return max(1, len(text.encode()) // BYTES_PER_TOKEN)
 
 
 async def _beginning(response: aiohttp.ClientResponse) -> str:

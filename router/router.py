@@ -133,10 +133,12 @@ class Router:
         if record.first_chunk_seconds is None:
             record.first_chunk_seconds = time.monotonic() - record.started
             route = record.route.line(model)
-        usage = chunk.usage and replace(chunk.usage, cost_usd=model.price.cost_usd(chunk.usage))
-        observed = replace(chunk, route=route, usage=usage, model=self._versions.shown_as(model, chunk.model))
-        record.collector.add(observed)
-        return observed
+        shown = self._versions.shown_as(model, chunk.model)
+        if route or chunk.usage or chunk.route or chunk.model != shown:  # most are passed on as they are
+            usage = chunk.usage and replace(chunk.usage, cost_usd=model.price.cost_usd(chunk.usage))
+            chunk = replace(chunk, route=route, usage=usage, model=shown)
+        record.collector.add(chunk)
+        return chunk
 
     async def embed(self, request: EmbedRequest) -> Embeddings:
         """Embed through the named model, under the same rules and budgets. Raises `EngineError`."""

@@ -30,7 +30,7 @@ ROOT = "http://vllm"
 """Only the Host header: the connection goes to a Unix socket."""
 
 ADAPTER_SECONDS = 300.0
-TEMPLATE_TOKENS, MESSAGE_TOKENS = 512, 16
+TEMPLATE_TOKENS, MESSAGE_TOKENS, SPECIAL_TOKENS = 512, 16, 8
 _DETAILS = re.compile(r"\s*\(parameter=.*\)\s*$", re.DOTALL)
 _PARAMS = {"input_tokens": None, "max_completion_tokens": "max_tokens"}
 
@@ -146,6 +146,8 @@ def _most_tokens(request: ChatRequest) -> int:
     calls = [call.arguments + call.name for message in request.messages for call in message.tool_calls]
     tools = [json.dumps(outgoing.tokenize_body(request, ""))] if request.tools else []
     size = sum(len(text.encode()) for text in (*texts, *calls, *tools))
+    if request.prompt is not None:
+        return size + SPECIAL_TOKENS
     return size + TEMPLATE_TOKENS + MESSAGE_TOKENS * len(request.messages)
 
 

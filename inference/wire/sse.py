@@ -10,12 +10,22 @@ import re
 
 DONE = "[DONE]"
 
+_WHOLE = re.compile(rb"(?:data: [^\r\n]*+\n\n)++")
+"""Nothing but whole events of one line each, as most servers send most pieces."""
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 
 
 def event(data: str, name: str = "") -> bytes:
     """One event as it goes over the wire."""
     return f"event: {name}\ndata: {data}\n\n".encode() if name else f"data: {data}\n\n".encode()
+
+
+def until_done(events: list[str]) -> tuple[list[str], bool]:
+    """The events before [DONE], and whether that is among them."""
+    for number, event in enumerate(events):
+        if event.startswith("[") and event.strip() == DONE:
+            return events[:number], True
+    return events, False
 
 
 class EventTooLong(ValueError):
@@ -33,6 +43,8 @@ class EventReader:
 
     def feed(self, piece: bytes) -> list[str]:
         """The data of the events that this piece completes; raises `EventTooLong`."""
+        if not (self._rest or self._data) and len(piece) <= self._max_event_bytes and _WHOLE.fullmatch(piece):
+            return piece[len(b"data: ") : -len(b"\n\n")].decode("utf-8", "replace").split("\n\ndata: ")
         lines = self._lines(piece)
         events = []
         for line in lines:
