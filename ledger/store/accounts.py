@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select
+from sqlalchemy import Connection, bindparam, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ledger.chain import time_text
@@ -26,7 +26,12 @@ _ADD_SPEND = {
 # Built once: composing a statement takes longer than executing it.
 _HOLDS, _SPEND = tables.holds.c, tables.spend.c
 _FIND_HOLD = select(tables.holds).where(_HOLDS.key == bindparam("key"))
-_INSERT_HOLD = insert(tables.holds)
+_INSERT_HOLD = {
+    dialect: insert(tables.holds)
+    .on_conflict_do_nothing(index_elements=["key"])
+    .execution_options(preserve_rowcount=True)
+    for dialect, insert in (("postgresql", postgresql.insert), ("sqlite", sqlite.insert))
+}
 _DELETE_HOLD = delete(tables.holds).where(_HOLDS.key == bindparam("key"))
 _HELD = select(func.coalesce(func.sum(_HOLDS.nanos), 0)).where(_HOLDS.tenant == bindparam("tenant"))
 _SETTLED = select(func.coalesce(func.sum(_SPEND.nanos), 0)).where(
@@ -50,11 +55,10 @@ def find_hold(connection: Connection, key: str) -> Hold | None:
     return None if row is None else Hold(*row)
 
 
-def insert_hold(connection: Connection, hold: Hold) -> None:
-    """Open a reservation."""
-    connection.execute(
-        _INSERT_HOLD, {"key": hold.key, "tenant": hold.tenant, "nanos": hold.nanos, "created": hold.created}
-    )
+def insert_hold(connection: Connection, hold: Hold) -> bool:
+    """Open a reservation; False if its key has one."""
+    row = {"key": hold.key, "tenant": hold.tenant, "nanos": hold.nanos, "created": hold.created}
+    return connection.execute(_INSERT_HOLD[connection.dialect.name], row).rowcount == 1
 
 
 def delete_hold(connection: Connection, key: str) -> None:
@@ -79,10 +83,10 @@ def settled(connection: Connection, tenant: str, since: datetime | None) -> int:
     return int(connection.execute(_SETTLED, row).scalar_one())
 
 
-def add_spend(connection: Connection, tenant: str, time: datetime, nanos: int) -> None:
-    """Count a cost on the day of `time`."""
+def add_spend(connection: Connection, tenant: str, on_day: str, nanos: int) -> None:
+    """Add to a day's cost."""
     statement = _ADD_SPEND[connection.dialect.name]
-    connection.execute(statement, {"tenant": tenant, "day": day(time), "nanos": nanos})
+    connection.execute(statement, {"tenant": tenant, "day": on_day, "nanos": nanos})
 
 
 def all_spend(connection: Connection) -> dict[tuple[str, str], int]:

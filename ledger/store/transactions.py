@@ -27,6 +27,7 @@ from ledger.protocol import (
     Window,
 )
 from ledger.store import accounts, audit, bodies, entries
+from ledger.store.balances import Balances
 from ledger.store.entries import Head
 
 Clock = Callable[[], datetime]
@@ -86,6 +87,7 @@ class Writing(Reading):
         """Read where the chain ends."""
         super().__init__(connection, clock)
         self._stored_head = self._head = entries.load_head(connection)
+        self._balances = Balances(connection)
 
     def append(self, draft: Draft, packed: bodies.PackedBody | None = None) -> Entry:
         """Chain a checked, redacted draft, store its body, count its cost; or give the entry its key already has."""
@@ -96,9 +98,8 @@ class Writing(Reading):
         if packed is not None:
             self.put_body(packed)
         entries.insert_entry(self._connection, entry)
-        if entry.cost_usd:
-            nanos = nanos_up(entry.cost_usd, "cost_usd")
-            accounts.add_spend(self._connection, entry.tenant, entry.time, nanos)
+        if nanos := nanos_up(entry.cost_usd, "cost_usd"):
+            self._balances.spend(entry.tenant, entry.time, nanos)
         self._head = Head(entry.seq, entry.time, entry.hash, self._head.bodies)
         return entry
 
@@ -113,6 +114,12 @@ class Writing(Reading):
         """As `Accounts.reserve`; `ValueError` when the key already holds something else. What is free always fits."""
         nanos = nanos_up(amount_usd, "The amount to reserve")
         limit = nanos_down(budget.limit_usd, "The budget's limit_usd")
+        now = self._now(self._head)
+        settled = self._balances.settled(tenant, window_begins(budget.window, now))
+        held = self._balances.held(tenant)
+        fits = not nanos or settled + held + nanos <= limit
+        if fits and self._balances.open(accounts.Hold(key, tenant, nanos, time_text(now))):
+            return
         if there := accounts.find_hold(self._connection, key):
             if (there.tenant, there.nanos) == (tenant, nanos):
                 return
@@ -120,12 +127,7 @@ class Writing(Reading):
                 f"The key {key!r} already holds {usd_text(there.nanos)} USD of tenant {there.tenant!r}; "
                 "a reservation of something else needs a key of its own."
             )
-        now = self._now(self._head)
-        settled = accounts.settled(self._connection, tenant, window_begins(budget.window, now))
-        held = accounts.held(self._connection, tenant)
-        if nanos and settled + held + nanos > limit:
-            raise _budget_exceeded(tenant, budget, asked=nanos, spend=(settled, held), now=now)
-        accounts.insert_hold(self._connection, accounts.Hold(key, tenant, nanos, time_text(now)))
+        raise _budget_exceeded(tenant, budget, asked=nanos, spend=(settled, held), now=now)
 
     def settle(self, key: str, draft: Draft, packed: bodies.PackedBody | None = None) -> Entry:
         """As `Accounts.settle`; a draft whose own key is already recorded is settled, whatever became of the hold."""
@@ -137,25 +139,27 @@ class Writing(Reading):
         if hold.tenant != draft.tenant:
             raise ValueError(f"The reservation {key!r} is of tenant {hold.tenant!r}, not of {draft.tenant!r}.")
         entry = self.append(draft, packed)
-        accounts.delete_hold(self._connection, key)
+        self._balances.close(hold)
         return entry
 
     def release(self, key: str) -> None:
         """As `Accounts.release`."""
-        accounts.delete_hold(self._connection, key)
+        if hold := accounts.find_hold(self._connection, key):
+            self._balances.close(hold)
 
     def lapse(self, created_before: datetime) -> list[Entry]:
         """As `Accounts.lapse`."""
         return [self._lost(hold) for hold in accounts.holds_before(self._connection, created_before)]
 
     def finish(self) -> None:
-        """Write where the chain ends now."""
+        """Write what was spent and where the chain ends now."""
+        self._balances.write()
         if self._head != self._stored_head:
             entries.save_head(self._connection, self._head)
             self._stored_head = self._head
 
     def _lost(self, hold: accounts.Hold) -> Entry:
-        accounts.delete_hold(self._connection, hold.key)
+        self._balances.close(hold)
         return self.append(
             Draft(
                 stream="calls",
