@@ -17,6 +17,7 @@ GROUPS = {
     "api": api.measure,
     "cpu": cpu.measure,
     "vllm": vllm.measure,
+    "vllm-gpu": vllm.measure_on_gpu,
     "ray": ray.measure,
 }
 

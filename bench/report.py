@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import platform
 import re
+import shutil
+import subprocess
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -25,7 +27,15 @@ def machine() -> str:
     model = re.search(r"model name\s*: (.+)", Path("/proc/cpuinfo").read_text())
     cores = len(re.findall(r"^processor", Path("/proc/cpuinfo").read_text(), re.MULTILINE))
     memory = int(Path("/proc/meminfo").read_text().split()[1]) // 1_048_576
-    return f"{model[1] if model else platform.machine()}, {cores} cores, {memory} GiB"
+    return ", ".join([model[1] if model else platform.machine(), f"{cores} cores", f"{memory} GiB", *_gpus()])
+
+
+def _gpus() -> list[str]:
+    """The names of the graphics processors, if there are any."""
+    asked = ("nvidia-smi", "--query-gpu=name", "--format=csv,noheader")
+    if shutil.which(asked[0]) is None:
+        return []
+    return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.split("\n")[:-1]
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
-"""The group `vllm`: Bailey in front of vLLM beside vLLM alone, by turns, both up, one loaded."""
+"""The groups `vllm` and `vllm-gpu`: Bailey in front of vLLM beside vLLM alone, by turns, both up, one loaded."""
 
 from __future__ import annotations
 
+import shutil
 import statistics
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
@@ -38,7 +39,17 @@ class Subject:
         return Load(clients, self.requests * max(1, clients // 4), self.prompt_tokens, self.answer_tokens)
 
 
-SUBJECTS = (Subject("nano-coder", 128, 128, 12), Subject("random-0.5b", 128, 32, 8))
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """Where a group runs, and what it asks there."""
+
+    group: str
+    gpus: int
+    subjects: Sequence[Subject]
+
+
+PROCESSORS = Machine("vllm", 0, (Subject("nano-coder", 128, 128, 12), Subject("random-0.5b", 128, 32, 8)))
+GPU = Machine("vllm-gpu", 1, (Subject("random-0.5b", 128, 128, 12),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,18 +84,34 @@ class Compared:
 
 
 async def measure() -> list[Row]:
-    """All cells, each by turns; the order changes from run to run."""
-    compared = [each for subject in SUBJECTS for each in await compare(subject, CLIENTS, RUNS)]
-    rows = [row for each in compared for row in each.rows()]
-    put_into(ROOT / "bench" / "README.md", "bench vllm", _table(compared))
-    keep("vllm", rows)
+    """All cells on this machine's processors."""
+    return await measure_on(PROCESSORS)
+
+
+async def measure_on_gpu() -> list[Row]:
+    """All cells on a graphics processor, where there is one."""
+    if shutil.which("nvidia-smi") is None:
+        print("There is no graphics processor here, so the group vllm-gpu is left out.")
+        return []
+    return await measure_on(GPU)
+
+
+async def measure_on(machine: Machine) -> list[Row]:
+    """All cells, each by turns; the order changes from run to run. What there is after each model is kept."""
+    compared: list[Compared] = []
+    rows: list[Row] = []
+    for subject in machine.subjects:
+        compared += await compare(machine, subject, CLIENTS, RUNS)
+        rows = [row for each in compared for row in each.rows()]
+        put_into(ROOT / "bench" / "README.md", f"bench {machine.group}", _table(compared))
+        keep(machine.group, rows)
     return rows
 
 
-async def compare(subject: Subject, numbers: Sequence[int], runs: int) -> list[Compared]:
+async def compare(machine: Machine, subject: Subject, numbers: Sequence[int], runs: int) -> list[Compared]:
     """One model with so many clients at a time."""
     folder = subject.folder()
-    served = model(subject.name, folder, context_tokens=1024, concurrency=max(CLIENTS))
+    served = model(subject.name, folder, context_tokens=1024, concurrency=max(CLIENTS), gpus=machine.gpus)
     found = []
     async with AsyncExitStack() as stack:
         servers = [await stack.enter_async_context(start(served)) for start in (bare, ours)]

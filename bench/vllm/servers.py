@@ -37,8 +37,9 @@ class Server:
     key: str = "none"
 
 
-def model(name: str, folder: Path, context_tokens: int, concurrency: int) -> VllmModel:
-    """What both serve."""
+def model(name: str, folder: Path, context_tokens: int, concurrency: int, gpus: int) -> VllmModel:
+    """What both serve: with `gpus: 0` on processors, else on one graphics processor that both share."""
+    memory = {"kv_cache_mib": 4096, "gpu_memory_fraction": 0.4} if gpus else {"kv_cache_mib": 1024}
     return VllmModel.model_validate(
         {
             "name": name,
@@ -48,7 +49,9 @@ def model(name: str, folder: Path, context_tokens: int, concurrency: int) -> Vll
             "context_tokens": context_tokens,
             "concurrency": concurrency,
             "python": str(PYTHON),
-            "placement": {"gpus": 0, "dtype": "bfloat16", "eager": True, "kv_cache_mib": 1024},
+            "placement": {"gpus": gpus, "dtype": "bfloat16", "eager": not gpus, **memory},
+            # Of its kinds of attention the one that needs nothing beside PyTorch.
+            "arguments": ["--attention-backend", "TRITON_ATTN"] if gpus else [],
         }
     )
 

@@ -9,8 +9,10 @@ import pytest
 from safetensors.numpy import load_file
 
 from bench.vllm.client import Figures, figures
-from bench.vllm.group import Compared
+from bench.vllm.group import GPU, PROCESSORS, Compared, Machine, measure_on_gpu
 from bench.vllm.random_folder import SPECIAL, TINY, VOCABULARY, Shape, write_random_folder
+from bench.vllm.servers import model
+from inference.vllm.arguments import server_arguments
 
 RESULT = {"completed": 2, "output_throughput": 50.0, "ttfts": [0.02, 0.04], "itls": [[0.01, 0.0005], [0.01, 0.03]]}
 
@@ -56,3 +58,21 @@ def test_the_larger_one_has_half_a_billion_weights() -> None:
     key = shape.num_key_value_heads * shape.head
     layer = 2 * shape.hidden_size**2 + 2 * key * shape.hidden_size + 3 * shape.intermediate_size * shape.hidden_size
     assert 0.45e9 < shape.num_hidden_layers * layer < 0.6e9
+
+
+@pytest.mark.parametrize("machine", [PROCESSORS, GPU])
+def test_both_servers_are_told_the_same_and_fit_beside_each_other(machine: Machine, tmp_path: Path) -> None:
+    served = model(machine.subjects[0].name, tmp_path, context_tokens=1024, concurrency=32, gpus=machine.gpus)
+    words = [word for each in server_arguments(served, str(tmp_path), "") for word in each.words]
+    assert "--kv-cache-memory-bytes" in words
+    assert ("--enforce-eager" in words) == (not machine.gpus)
+    fraction = served.placement.memory_fraction
+    assert 2 * (fraction or 0) < 1 and bool(fraction) == bool(machine.gpus)
+
+
+async def test_without_a_graphics_processor_its_group_is_left_out(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    assert await measure_on_gpu() == []
+    assert "no graphics processor" in capsys.readouterr().out
