@@ -126,8 +126,11 @@ class HttpEngine:
             body = outgoing.completion_body(filled_in(request, self._model.infill), self._upstream_name)
             path, read = "completions", decode.text_chunks
         reader, tally = StreamReader(read, self._model.name), Tally(request)
-        async with aclosing(self._events(path, body, request)) as pieces:
-            async for events in self._in_time(pieces, tally):
+        async with (
+            aclosing(self._events(path, body, request)) as pieces,
+            aclosing(self._in_time(pieces, tally)) as pieces_in_time,
+        ):
+            async for events in pieces_in_time:
                 for event in events:
                     self._raise_for(event)
                     for chunk in reader.chunks(event):
@@ -155,7 +158,7 @@ class HttpEngine:
                 yield events
 
     async def _events(self, path: str, body: dict[str, Any], request: ChatRequest) -> AsyncGenerator[list[str], None]:
-        """The data of the stream's events up to [DONE], as they come; raises the error that an event tells of."""
+        """The data of the stream's events up to [DONE], as they come: those of one read together."""
         reader = sse.EventReader()
         async with self._post(path, body, request) as response:
             pieces = response.content.iter_any()
