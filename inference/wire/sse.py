@@ -23,7 +23,7 @@ def event(data: str, name: str = "") -> bytes:
 def until_done(events: list[str]) -> tuple[list[str], bool]:
     """The events before [DONE], and whether that is among them."""
     for number, event in enumerate(events):
-        if event.startswith("[") and event.strip() == DONE:
+        if event.strip() == DONE:
             return events[:number], True
     return events, False
 

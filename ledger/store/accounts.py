@@ -79,7 +79,7 @@ def held(connection: Connection, tenant: str) -> int:
 
 def settled(connection: Connection, tenant: str, since: datetime | None) -> int:
     """What a tenant spent on the UTC days from `since` on (all, if None)."""
-    row = {"tenant": tenant, "since": day(since) if since else ""}
+    row = {"tenant": tenant, "since": first_day(since)}
     return int(connection.execute(_SETTLED, row).scalar_one())
 
 
@@ -92,6 +92,11 @@ def add_spend(connection: Connection, tenant: str, on_day: str, nanos: int) -> N
 def all_spend(connection: Connection) -> dict[tuple[str, str], int]:
     """The whole projection: nano-dollars by tenant and day."""
     return {(row.tenant, row.day): int(row.nanos) for row in connection.execute(select(tables.spend))}
+
+
+def first_day(since: datetime | None) -> str:
+    """The day from which on costs count; before all of them if there is no such time."""
+    return day(since) if since else ""
 
 
 def day(time: datetime) -> str:

@@ -23,7 +23,7 @@ class Balances:
 
     def settled(self, tenant: str, since: datetime | None) -> int:
         """As `accounts.settled`, with what is not written yet."""
-        first_day = accounts.day(since) if since else ""
+        first_day = accounts.first_day(since)
         if (tenant, first_day) not in self._settled:
             here = sum(nanos for (who, day), nanos in self._unwritten.items() if who == tenant and day >= first_day)
             self._settled[tenant, first_day] = accounts.settled(self._connection, tenant, since) + here

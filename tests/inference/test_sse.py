@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.wire.sse import EventReader, EventTooLong, event
+from inference.wire.sse import EventReader, EventTooLong, event, until_done
 from tests.inference.strategies import quick
 
 line_ends = st.sampled_from(["\n", "\r\n", "\r"])
@@ -54,3 +54,9 @@ def test_an_endless_event_is_refused() -> None:
         EventReader(max_event_bytes=10).feed(b"x" * 11)
     with pytest.raises(EventTooLong):
         EventReader(max_event_bytes=10).feed(b"data: 123456\n" * 2)
+
+
+@pytest.mark.parametrize("last", ["[DONE]", " [DONE]", "[DONE] "])
+def test_what_follows_the_end_does_not_count(last: str) -> None:
+    assert until_done(["a", last, "b"]) == (["a"], True)
+    assert until_done(["a", "[DONE]?"]) == (["a", "[DONE]?"], False)
