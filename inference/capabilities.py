@@ -48,6 +48,8 @@ def check_request(cards: Sequence[ModelCard], request: ChatRequest) -> ModelCard
         raise InvalidRequest("Give exactly one of 'messages' and 'prompt'.", param="messages")
     if request.suffix is not None and request.prompt is None:
         raise InvalidRequest("'suffix' needs 'prompt'.", param="suffix")
+    if request.verify is not None:
+        raise UnsupportedParameter(f"Nothing verifies the answers of {card.id!r} here.", param="verify")
     for capability, field in needs(request).items():
         if capability not in card.capabilities:
             raise UnsupportedParameter(

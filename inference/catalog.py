@@ -7,12 +7,14 @@ Pure data with validation; nothing is opened here. `gateway/config.py` reads the
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from inference.clouds import Droppable, ExtraBody, Headers, Query
 from inference.placement import Placement, Replicas
 from inference.protocol import Capability, ModelCard, Usage
+from inference.resilience import ResilienceSpec
 from inference.rollout import FIRST_VERSION, CanarySpec, RollbackSpec, VersionName, VersionSpec
 from inference.spec import Name, Seconds, Spec
 from inference.vllm.arguments import repeated
@@ -93,6 +95,7 @@ class ModelBase(Spec):
     versions: tuple[VersionSpec, ...] = Field(default=(), description="Further versions: each key in which it differs.")
     canary: CanarySpec | None = Field(default=None, description="A further version that answers some conversations.")
     rollback: RollbackSpec = RollbackSpec()
+    resilience: ResilienceSpec = ResilienceSpec()
 
     @property
     def remote(self) -> bool:
@@ -172,22 +175,67 @@ class VllmModel(LocalModel):
         return self
 
 
-class HttpModel(ModelBase):
-    """Any OpenAI-compatible URL: a cloud, or a server of your own (`location: local`)."""
+class UpstreamModel(ModelBase):
+    """What every model declares that another server has."""
 
-    engine: Literal["http"]
-    url: Annotated[str, Field(pattern=r"^https?://")] = Field(description="Ends in /v1.")
+    url: Annotated[str, Field(pattern=r"^https?://")] = Field(description="What the paths are added to; ends in /v1.")
     model: str | None = Field(default=None, description="The name the other end knows; unset: `name`.")
     api_key_env: str | None = Field(default=None, description="Environment variable that holds the key.")
+    headers: Headers = Field(default={}, description="Further headers of every request, none of them secret.")
+    extra_body: ExtraBody = Field(default={}, description="Further fields of every request's body.")
+    drop_parameters: tuple[Droppable, ...] = Field(
+        default=(), description="Not sent, because the model refuses them: it draws tokens in its own way."
+    )
     location: Literal["local", "cloud"] = "cloud"
     connect_timeout_seconds: Seconds = 5.0
     first_token_timeout_seconds: Seconds = 120.0
     between_tokens_timeout_seconds: Seconds = 60.0
 
+    @model_validator(mode="after")
+    def _one_place_for_timeouts(self) -> Self:
+        timeouts = self.resilience.timeouts
+        if timeouts.first_token_seconds is not None or timeouts.between_tokens_seconds is not None:
+            raise ValueError(
+                f"model {self.name!r}: write first_token_timeout_seconds and between_tokens_timeout_seconds beside "
+                "`url` instead of resilience.timeouts"
+            )
+        return self
+
     @property
     def remote(self) -> bool:
         """Whether requests leave the customer's walls."""
         return self.location == "cloud"
+
+
+class HttpModel(UpstreamModel):
+    """Any OpenAI-compatible URL: a cloud, or a server of your own (`location: local`)."""
+
+    engine: Literal["http"]
+    query: Query = Field(default={}, description="Added to every URL; Azure wants api-version there.")
+    auth: Literal["bearer", "api-key"] = Field(
+        default="bearer", description="The header that has the key: authorization, or Azure's api-key."
+    )
+    max_tokens_field: Literal["max_tokens", "max_completion_tokens"] = Field(
+        default="max_tokens", description="How chats name the longest answer; OpenAI's newer models know the second."
+    )
+
+
+class AnthropicModel(UpstreamModel):
+    """A model behind Anthropic's Messages API."""
+
+    engine: Literal["anthropic"]
+    url: Annotated[str, Field(pattern=r"^https?://")] = "https://api.anthropic.com/v1"
+    capabilities: frozenset[Capability] = frozenset({"chat", "tools", "json_schema"})
+    max_tokens: Annotated[int, Field(ge=1)] = Field(
+        description="Longest answer to requests that do not say: the API insists on a number."
+    )
+    prompt_cache: bool = Field(default=False, description="Have all but the newest turn of each prompt cached.")
+
+    @model_validator(mode="after")
+    def _in_its_format(self) -> AnthropicModel:
+        if lacking := sorted(self.capabilities - {"chat", "tools", "json_schema"}):
+            raise ValueError(f"Anthropic's Messages API has no {', '.join(lacking)}; valid: chat, tools, json_schema")
+        return self
 
 
 class ScriptedReply(Spec):
@@ -212,7 +260,9 @@ class ScriptedModel(ModelBase):
         return self.location == "cloud"
 
 
-ModelSpec = Annotated[LlamaCppModel | VllmModel | HttpModel | ScriptedModel, Field(discriminator="engine")]
+ModelSpec = Annotated[
+    LlamaCppModel | VllmModel | HttpModel | ScriptedModel | AnthropicModel, Field(discriminator="engine")
+]
 
 
 class Catalog(Spec):

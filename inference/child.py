@@ -21,13 +21,14 @@ LONGEST_PAUSE_SECONDS = 60.0
 STABLE_SECONDS = 300.0
 TAIL_BYTES = 4096
 
-# `wait` also returns when a signal arrives; TERM is for the server, which has it from the group.
+# `wait` also returns when a signal arrives; TERM is for the server, which has it from the group. Who watches the pipe
+# must outlive TERM: we may be killed while a server that does not heed it is given time to end.
 _WATCH = """
 exec 3<&0
 trap : TERM
 "$@" </dev/null 3<&- &
 server=$!
-(trap - TERM; read -r _ <&3; kill -s KILL -- "-$$") &
+(trap '' TERM; read -r _ <&3; kill -s KILL -- "-$$") &
 wait "$server"; code=$?
 while kill -0 "$server" 2>/dev/null; do wait "$server"; code=$?; done
 exit "$code"
@@ -59,6 +60,11 @@ class Child:
             finally:
                 os.close(theirs)
             return cls(process, log, lifeline=ours.pop_all())
+
+    @property
+    def pid(self) -> int:
+        """The number of its process, which is also that of its process group."""
+        return self._process.pid
 
     @property
     def running(self) -> bool:

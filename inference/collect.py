@@ -24,6 +24,7 @@ from inference.protocol import (
     ToolCallDelta,
     Usage,
 )
+from inference.verification import Verified
 
 
 async def complete(engine: Engine, request: ChatRequest) -> Completion:
@@ -65,6 +66,7 @@ class Collector:
         self._usage: Usage | None = None
         self._model = ""
         self._route = ""
+        self._verified: Verified | None = None
         self.chunks = 0
 
     def add(self, chunk: Chunk) -> None:
@@ -73,6 +75,7 @@ class Collector:
         self._model = chunk.model or self._model
         self._route = chunk.route or self._route
         self._usage = chunk.usage or self._usage
+        self._verified = chunk.verified or self._verified
         partial = self._choices.get(chunk.index)
         if partial is None:
             partial = self._choices[chunk.index] = _Partial()
@@ -98,7 +101,7 @@ class Collector:
     def partial(self) -> Completion:
         """What has come so far; an unfinished choice counts as cut off ("length")."""
         choices = tuple(_choice(partial) for _, partial in sorted(self._choices.items()))
-        return Completion(choices, self._usage or Usage(), self._model, self._route)
+        return Completion(choices, self._usage or Usage(), self._model, self._route, self._verified)
 
 
 def _choice(partial: _Partial) -> Choice:
@@ -121,6 +124,11 @@ _REQUESTS, _COMPLETIONS = TypeAdapter(ChatRequest), TypeAdapter(Completion)
 def request_bytes(request: ChatRequest) -> bytes:
     """A request as JSON, for the record: the same request always gives the same bytes."""
     return _REQUESTS.dump_json(request)
+
+
+def request_from_bytes(body: bytes) -> ChatRequest:
+    """The inverse of `request_bytes`. Raises `ValueError` on anything else."""
+    return _REQUESTS.validate_json(body)
 
 
 def completion_bytes(completion: Completion) -> bytes:

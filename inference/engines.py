@@ -8,7 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import assert_never
 
-from inference.catalog import HttpModel, LlamaCppModel, ModelSpec, ScriptedModel, VllmModel
+from inference.catalog import (
+    AnthropicModel,
+    HttpModel,
+    LlamaCppModel,
+    ModelSpec,
+    ScriptedModel,
+    UpstreamModel,
+    VllmModel,
+)
 from inference.errors import AuthenticationFailed
 from inference.protocol import Engine
 from inference.weights import WeightsStore
@@ -38,6 +46,10 @@ async def build_engine(spec: ModelSpec, resources: Resources) -> Engine:
             from inference.http import HttpEngine
 
             return HttpEngine(spec, _key(spec, resources.secrets))
+        case AnthropicModel():
+            from inference.anthropic.client import AnthropicEngine
+
+            return AnthropicEngine(spec, _key(spec, resources.secrets))
         case LlamaCppModel():
             from inference.isolated.engine import IsolatedEngine
 
@@ -56,7 +68,7 @@ async def build_engine(spec: ModelSpec, resources: Resources) -> Engine:
             assert_never(spec)
 
 
-def _key(spec: HttpModel, secrets: Mapping[str, str]) -> str | None:
+def _key(spec: UpstreamModel, secrets: Mapping[str, str]) -> str | None:
     if spec.api_key_env is None:
         return None
     if not secrets.get(spec.api_key_env):

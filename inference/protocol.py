@@ -12,14 +12,13 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal, Protocol
 
+from inference.verification import Verified, Verify
+
 Role = Literal["system", "user", "assistant", "tool"]
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
 Capability = Literal["chat", "completion", "infill", "embeddings", "tools", "json_schema", "logprobs"]
 Priority = Literal["interactive", "batch"]
-"""Who goes first where requests wait: somebody waits for an "interactive" answer, nobody for a "batch" one.
-
-The rule is strict: what is interactive goes before all that is batch, however long that has waited.
-"""
+"""Where requests wait, what is interactive goes before all that is batch, however long that has waited."""
 
 
 def new_request_id() -> str:
@@ -102,12 +101,16 @@ class Sampling:
 class Caller:
     """On whose behalf a call is made: what budgets and residency rules are applied to.
 
-    `data_class` is one of the classes that models.yaml's policy declares, e.g. "internal".
+    `data_class` is one of the classes that models.yaml's policy declares, e.g. "internal". `key` is the id of the API
+    key that the call came with, `task` the name of the task it is for, `workload` its class of traffic, or are empty.
     """
 
     tenant: str = "default"
     actor: str = "local"
     data_class: str = "internal"
+    key: str = ""
+    task: str = ""
+    workload: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +119,8 @@ class ChatRequest:
 
     `suffix` turns a completion into fill-in-the-middle. `tried` names models whose answer to this request failed
     verification: a router answers with a stronger one, a single engine ignores it. `max_cost_usd` is the most the call
-    may cost at worst: a priced router sees to it before anything is sent, a single engine knows no prices. `deadline`
-    is in seconds since the epoch. `priority` is for queues of ours: no engine tells another server.
+    may cost at worst: a priced router sees to it before anything is sent. `deadline` is in seconds since the epoch.
+    `priority` is for our queues. What asks to `verify` is for an engine that does; it asks others with `checked`.
     """
 
     model: str
@@ -135,6 +138,8 @@ class ChatRequest:
     deadline: float | None = None
     priority: Priority = "interactive"
     request_id: str = field(default_factory=new_request_id)
+    verify: Verify | None = None
+    checked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +206,7 @@ class Chunk:
     model: str = ""
     route: str = ""
     stop_string: str | None = None
+    verified: Verified | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +228,7 @@ class Completion:
     usage: Usage
     model: str
     route: str = ""
+    verified: Verified | None = None
 
     @property
     def text(self) -> str:
@@ -272,7 +279,6 @@ class Embedder(Protocol):
 
     async def embed(self, request: EmbedRequest) -> Embeddings:
         """Embed the texts, in order. Raises `EngineError`."""
-        ...
 
 
 class Engine(Embedder, Protocol):
@@ -280,20 +286,15 @@ class Engine(Embedder, Protocol):
 
     def models(self) -> Sequence[ModelCard]:
         """The names this engine answers to."""
-        ...
 
     def stream(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         """Answer piece by piece. Closing the generator cancels the work and frees its slot."""
-        ...
 
     async def tokenize(self, request: ChatRequest) -> Tokens:
         """The request's prompt as the model would read it; nothing is computed. Raises `EngineError`."""
-        ...
 
     async def health(self) -> Health:
         """Whether a request would be answered now; never raises."""
-        ...
 
     async def close(self) -> None:
         """Free what the engine holds (processes, sockets, memory); safe to call twice."""
-        ...

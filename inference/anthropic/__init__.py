@@ -1,5 +1,5 @@
-"""Anthropic's Messages API for any Engine: agents in editors and terminals speak it.
+"""Anthropic's Messages API in both directions: for any Engine, and as an Engine.
 
-`requests.py` reads bodies, `answers.py` writes whole messages, `events.py` streams of them, `routes.py` is the server
-side. There is no client side: `http.py` reaches Anthropic's models through the OpenAI format that they, too, offer.
+Agents in editors and terminals speak it: `requests.py` reads bodies, `answers.py` writes whole messages, `events.py`
+streams of them, `routes.py` is the server side. `client.py` is the other one, with `outgoing.py` and `incoming.py`.
 """

@@ -1,10 +1,18 @@
-"""Errors in Anthropic's shape."""
+"""Errors in Anthropic's shape, in both directions.
+
+The envelope is OpenAI's but for the names of types, and statuses mean the same; what differs is told apart here.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from typing import Literal
 
-from inference.errors import EngineError
+from pydantic import ValidationError
+
+from inference.errors import ContextLengthExceeded, EngineError, InvalidRequest
+from inference.openai import errors as openai
 from inference.wire.shape import Shape
 
 OVERLOADED = 529
@@ -20,6 +28,8 @@ _TYPES = {
     504: "timeout_error",
     OVERLOADED: "overloaded_error",
 }
+_STATUSES = {"api_error": 500, **{kind: status for status, kind in _TYPES.items()}}
+_TOO_LONG = re.compile(r"prompt is too long|exceed context limit|context of .* tokens")
 
 
 class ErrorDetail(Shape):
@@ -46,3 +56,26 @@ def error_body(status: int, message: str, request_id: str | None = None) -> Erro
     """The body for a status."""
     kind = _TYPES.get(status, "invalid_request_error" if status < 500 else "api_error")
     return ErrorBody(type="error", error=ErrorDetail(type=kind, message=message), request_id=request_id)
+
+
+def read_error(status: int, headers: Mapping[str, str], body: str) -> EngineError:
+    """The engine error for an HTTP answer with a status of 400 or more.
+
+    That a prompt is too long is told by the message alone. 504 is the other end's limit and not the request's
+    deadline, so another model may answer.
+    """
+    error = openai.read_error(503 if status == 504 else status, headers, body)
+    if type(error) is InvalidRequest and _TOO_LONG.search(error.message):
+        return ContextLengthExceeded(error.message, param="messages")
+    return error
+
+
+def read_stream_error(event: str) -> EngineError | None:
+    """The engine error in an event of a stream; None if the event is not an error."""
+    if '"error"' not in event:
+        return None
+    try:
+        kind = ErrorBody.model_validate_json(event).error.type
+    except ValidationError:
+        return None
+    return read_error(_STATUSES.get(kind, 500), {}, event)

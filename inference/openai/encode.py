@@ -15,6 +15,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
+from inference.openai.evidence import with_evidence
 from inference.openai.responses import (
     AnswerMessage,
     CachedTokens,
@@ -50,6 +51,9 @@ _TEXT = "0d6d4c1f51b24f0c9b0c2c2e6d1f7a55"
 """Stands for the text in an event that is cut around it; a random number."""
 
 
+_Event = ChatCompletionChunk | TextCompletion
+
+
 class AnswerStream(ABC):
     """Turns the chunks of one answer into the JSON of a stream's events."""
 
@@ -74,7 +78,7 @@ class AnswerStream(ABC):
             self._begun.add(chunk.index)
             yield event
         if chunk.usage is not None and self._include_usage:
-            yield self._encoded(chunk.model, [], usage_shape(chunk.usage))
+            yield self._made(chunk.model, [], usage_shape(chunk.usage)).json_text()
 
     def _around_text(self, index: int, model: str) -> list[str]:
         """What stands before and after the text, in which alone most events of an answer differ."""
@@ -82,7 +86,9 @@ class AnswerStream(ABC):
             self._around[index, model] = self._piece(Chunk(_TEXT, index, model=model)).split(f'"{_TEXT}"')
         return self._around[index, model]
 
-    def _encoded(self, model: str, choices: Sequence[Any], usage: UsageShape | None) -> str:
+    def _made(
+        self, model: str, choices: Sequence[Any], usage: UsageShape | None
+    ) -> ChatCompletionChunk | TextCompletion:
         event = self._shape(
             id=f"{self._prefix}-{self._request_id}",
             object=self._object,
@@ -92,10 +98,13 @@ class AnswerStream(ABC):
         )
         if self._include_usage:
             event = event.model_copy(update={"usage": usage})
-        return event.served_as(self._service_tier).json_text()
+        return event.served_as(self._service_tier)
+
+    def _event(self, chunk: Chunk) -> _Event:
+        return self._made(chunk.model, [self._choice(chunk)], None)
 
     def _piece(self, chunk: Chunk) -> str:
-        return self._encoded(chunk.model, [self._choice(chunk)], None)
+        return self._event(chunk).json_text()
 
     @abstractmethod
     def _choice(self, chunk: Chunk) -> ChatDelta | TextChoice:
@@ -106,6 +115,10 @@ class ChatStream(AnswerStream):
     """The events of /v1/chat/completions."""
 
     _shape, _object, _prefix = ChatCompletionChunk, "chat.completion.chunk", "chatcmpl"
+
+    def _event(self, chunk: Chunk) -> _Event:
+        event = super()._event(chunk)
+        return with_evidence(event, chunk.verified) if isinstance(event, ChatCompletionChunk) else event
 
     def _choice(self, chunk: Chunk) -> ChatDelta:
         fields: dict[str, object] = {}
@@ -145,7 +158,7 @@ class TextStream(AnswerStream):
 
 def chat_completion(completion: Completion, request_id: str) -> ChatCompletion:
     """The body of a chat answer that is not streamed."""
-    return ChatCompletion(
+    body = ChatCompletion(
         id=f"chatcmpl-{request_id}",
         object="chat.completion",
         created=int(time.time()),
@@ -153,6 +166,7 @@ def chat_completion(completion: Completion, request_id: str) -> ChatCompletion:
         choices=[_chat_choice(index, choice) for index, choice in enumerate(completion.choices)],
         usage=usage_shape(completion.usage),
     )
+    return with_evidence(body, completion.verified)
 
 
 def text_completion(completion: Completion, request_id: str) -> TextCompletion:

@@ -16,7 +16,7 @@ from inference.wire.body import Body
 Json = dict[str, Any]
 
 
-def chat_body(request: ChatRequest, model: str) -> Json:
+def chat_body(request: ChatRequest, model: str, max_tokens_field: str = "max_tokens") -> Json:
     """The body for /chat/completions, always as a stream with usage."""
     sampling = request.sampling
     body: Json = {
@@ -25,7 +25,7 @@ def chat_body(request: ChatRequest, model: str) -> Json:
         **_sampling(sampling),
     }
     if sampling.max_tokens is not None:
-        body["max_tokens"] = sampling.max_tokens
+        body[max_tokens_field] = sampling.max_tokens
     if sampling.logprobs:
         body |= {"logprobs": True, "top_logprobs": sampling.top_logprobs}
     if request.tools:

@@ -20,6 +20,7 @@ from inference.openai.messages import (
     read_tool_choice,
 )
 from inference.protocol import Caller, ChatRequest, EmbedRequest, Priority, ResponseFormat, Sampling, ToolChoice
+from inference.verification import Verify
 from inference.wire.body import Body, Text, invalid, refused
 
 TokenId = Annotated[str, Field(pattern=r"^[0-9]{1,9}$")]
@@ -101,6 +102,25 @@ class GenerationBody(TieredBody):
         )
 
 
+class VerifyShape(Body):
+    """What an answer must pass before it is given: our field, which OpenAI's clients send as `extra_body`."""
+
+    language: Literal["python"] = "python"
+    tests: Annotated[Text, Field(max_length=1_000_000)] = Field(
+        default="", description="Assertions or pytest functions about the names that the answer defines."
+    )
+    checks: Annotated[list[Text], Field(max_length=20)] = Field(
+        default_factory=list, description="Further checks by name, such as security."
+    )
+    schema_: dict[str, Any] | None = Field(
+        default=None, alias="schema", description="A JSON schema that the answer fits, instead of being code."
+    )
+
+    def read(self) -> Verify:
+        """The protocol's."""
+        return Verify(self.language, self.tests, tuple(self.checks), self.schema_)
+
+
 class ChatBody(GenerationBody):
     """The body of POST /v1/chat/completions."""
 
@@ -123,6 +143,7 @@ class ChatBody(GenerationBody):
     metadata: dict[Text, Text] = Field(default={}, description="Accepted; has no effect.")
     store: bool = Field(default=False, description="Answers are not stored for retrieval: only false is accepted.")
     modalities: list[Literal["text"]] = Field(default_factory=list)
+    verify: VerifyShape | None = Field(default=None, description="Answer only with what passed; see docs/verified.md.")
 
     @model_validator(mode="after")
     def _consistent(self) -> ChatBody:
@@ -160,6 +181,7 @@ class ChatBody(GenerationBody):
             caller=caller,
             priority=self.priority,
             request_id=request_id,
+            verify=None if self.verify is None else self.verify.read(),
         )
 
 

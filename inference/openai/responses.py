@@ -23,6 +23,24 @@ class Answer(Shape):
         return self.model_copy(update={"service_tier": service_tier}) if service_tier else self
 
 
+class AttemptShape(Shape):
+    """An answer that was checked: by which model, the last check it came to, and what that showed."""
+
+    model: str = ""
+    outcome: str = ""
+    check: str = ""
+    summary: str = ""
+    seconds: float = 0.0
+    cost_usd: str = ""
+    environment_digest: str = ""
+
+
+class VerificationShape(Shape):
+    """The evidence of an answer that was to be verified: all attempts, the last of which passed."""
+
+    attempts: list[AttemptShape] = Field(default_factory=list)
+
+
 def _text_or_empty(value: Any) -> Any:
     return "" if value is None else value
 
@@ -112,6 +130,7 @@ class ChatCompletion(Answer):
     model: str = ""
     choices: list[ChatChoice] = Field(default_factory=list)
     usage: UsageShape | None = None
+    verification: VerificationShape | None = None
 
 
 class ChatDelta(Shape):
@@ -133,6 +152,7 @@ class ChatCompletionChunk(Answer):
     model: str = ""
     choices: Annotated[list[ChatDelta], BeforeValidator(_list_or_empty)] = Field(default_factory=list)
     usage: UsageShape | None = None
+    verification: VerificationShape | None = None
 
 
 class TextLogprobs(Shape):

@@ -8,7 +8,7 @@ with one error event and no `[DONE]`.
 
 # FastAPI evaluates the annotations of nested functions, so they must not be strings in this file.
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -140,15 +140,22 @@ async def _answer(engine: Engine, http: Request, request: ChatRequest, body: Gen
     return EventStream(_events(first, chunks, stream), chunks, route_header(first.route))
 
 
+def _sent(chunk: Chunk, stream: encode.AnswerStream) -> Iterator[bytes]:
+    if chunk.verified is not None and chunk.verified.progress:
+        yield sse.comment(chunk.verified.progress)
+    for event in stream.events(chunk):
+        yield sse.event(event)
+
+
 async def _events(
     first: Chunk, rest: AsyncGenerator[Chunk, None], stream: encode.AnswerStream
 ) -> AsyncGenerator[bytes, None]:
     try:
-        for event in stream.events(first):
-            yield sse.event(event)
+        for event in _sent(first, stream):
+            yield event
         async for chunk in rest:
-            for event in stream.events(chunk):
-                yield sse.event(event)
+            for event in _sent(chunk, stream):
+                yield event
     except EngineError as error:
         yield sse.event(error_body(error).json_text())
         return

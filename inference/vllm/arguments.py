@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from inference.catalog import VllmModel
 
 MODULE = "vllm.entrypoints.openai.api_server"
+WORKER_FOLDER = Path(__file__).parent / "worker"
+WORKER_EXTENSION = "bailey_worker.Extension"
 MAX_CHOICES = 128
 """Answers to one request that our API takes at most; vLLM counts each as a request."""
 
@@ -34,6 +36,7 @@ OURS: Mapping[str, str] = {
     "--generation-config": "Bailey: sampling is what a request says",
     "--enable-prompt-tokens-details": "Bailey, which counts cached tokens",
     "--runner": "capabilities",
+    "--worker-extension-cls": "Bailey, which lets workers use all of a processor",
     "--tensor-parallel-size": "placement.tensor_parallel",
     "-tp": "placement.tensor_parallel",
     "--pipeline-parallel-size": "placement.pipeline_parallel",
@@ -101,6 +104,7 @@ def server_arguments(model: VllmModel, weights: str, socket: str) -> list[Argume
         Argument("engine", ("--generation-config", "vllm")),
         Argument("engine", ("--enable-prompt-tokens-details",)),
         *([] if generates else [Argument("capabilities", ("--runner", "pooling"))]),
+        *([] if model.placement.gpus else [Argument("placement.gpus", ("--worker-extension-cls", WORKER_EXTENSION))]),
         *_grammar(model.capabilities),
         *_placed(model.placement),
         Argument("arguments", tuple(model.arguments)),
@@ -120,6 +124,7 @@ def environment(model: VllmModel, folder: str) -> dict[str, str]:
         "VLLM_RPC_BASE_PATH": folder,
         # Otherwise it finds its own address by opening a socket to 8.8.8.8; only other machines need to know it.
         **({"VLLM_HOST_IP": "127.0.0.1"} if model.placement.machines == 1 else {}),
+        **({} if model.placement.gpus else {"PYTHONPATH": str(WORKER_FOLDER)}),
         **({"VLLM_ALLOW_RUNTIME_LORA_UPDATING": "1"} if model.placement.lora else {}),
         # vLLM's own argument leaves out some functions, such as the one for log probabilities (20 s on a processor).
         **({"TORCH_COMPILE_DISABLE": "1"} if model.placement.eager else {}),

@@ -22,18 +22,29 @@ class ClientGone(Exception):
 
 async def while_connected(receive: Receive, work: Awaitable[T]) -> T:
     """The work's result; when the client leaves first, the work is cancelled and `ClientGone` raised."""
-    worker = asyncio.ensure_future(work)
+    worker = asyncio.current_task()
+    assert worker is not None, "A coroutine runs in a task."
     watcher = asyncio.ensure_future(_disconnected(receive))
+    before, left = worker.cancelling(), False
+
+    def leave(watcher: asyncio.Future[None]) -> None:
+        nonlocal left
+        if not watcher.cancelled():
+            left = worker.cancel()
+
+    watcher.add_done_callback(leave)
     try:
-        await asyncio.wait({worker, watcher}, return_when=asyncio.FIRST_COMPLETED)
-        finished = worker.done()
+        return await work
+    except asyncio.CancelledError:
+        only_by_us = left and worker.cancelling() == before + 1
+        if only_by_us:
+            raise ClientGone from None
+        raise
     finally:
-        worker.cancel()
+        if left:
+            worker.uncancel()
+        watcher.remove_done_callback(leave)
         watcher.cancel()
-        await asyncio.gather(worker, watcher, return_exceptions=True)
-    if not finished:
-        raise ClientGone
-    return worker.result()
 
 
 async def _disconnected(receive: Receive) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
@@ -9,6 +10,8 @@ from contextlib import ExitStack, contextmanager
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from inference.wire.gathered import GatheredWrites
 
 MOST_HEAD_BYTES = 64 * 1024
 GRACE_SECONDS = 10
@@ -21,6 +24,10 @@ class BoundedHeads(HttpToolsProtocol):
     """
 
     _headway, _collected_bytes = False, 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
+        """Somebody connected."""
+        super().connection_made(GatheredWrites(transport))
 
     def on_headers_complete(self) -> None:
         """The headers are handed on."""

@@ -20,6 +20,11 @@ def event(data: str, name: str = "") -> bytes:
     return f"event: {name}\ndata: {data}\n\n".encode() if name else f"data: {data}\n\n".encode()
 
 
+def comment(text: str) -> bytes:
+    """A line that clients skip, for people who look on; it keeps the connection alive, too."""
+    return f": {' '.join(text.split())}\n\n".encode()
+
+
 def until_done(events: list[str]) -> tuple[list[str], bool]:
     """The events before [DONE], and whether that is among them."""
     for number, event in enumerate(events):

@@ -95,6 +95,7 @@ def _arguments() -> argparse.Namespace:
         parser.add_argument(number, type=int, required=True)
     parser.add_argument("--generation-config", choices=["vllm"], required=True)
     parser.add_argument("--enable-prompt-tokens-details", action="store_true", required=True)
+    parser.add_argument("--worker-extension-cls", choices=["bailey_worker.Extension"])
     parser.add_argument("--enable-lora", action="store_true")
     for number in ("--max-loras", "--max-lora-rank"):
         parser.add_argument(number, type=int)

@@ -7,12 +7,12 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
-import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from inference.openai.routes import engine_router
 from inference.protocol import Caller, Engine
+from inference.wire.server import Server
 
 CALLER = Caller(tenant="acme", actor="ann", data_class="internal")
 
@@ -33,8 +33,7 @@ def app_for(engine: Engine) -> FastAPI:
 async def serve(app: ASGIApp) -> AsyncIterator[str]:
     """Serve `app`; gives its base URL. The socket listens at once, so nobody has to wait for the server."""
     listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(app, log_level="error", lifespan="off", ws="none", http="h11")
-    server = uvicorn.Server(config)
+    server = Server(app)
     running = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"

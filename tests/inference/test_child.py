@@ -69,9 +69,11 @@ async def test_a_server_that_does_not_want_to_end_is_made_to(tmp_path: Path, mon
     await eventually(lambda: has_ended(grandchild))
 
 
-async def test_a_server_does_not_outlive_us(tmp_path: Path) -> None:
-    started = tmp_path / "started"
-    command = script(tmp_path, f"trap '' TERM; echo $$ > {started}; sleep 1000")
+@pytest.mark.parametrize("meanwhile", ["await child.wait()", "await child.stop()"])
+async def test_a_server_does_not_outlive_us(tmp_path: Path, meanwhile: str) -> None:
+    """Not even one that was told to end and does not heed it."""
+    started, told = tmp_path / "started", tmp_path / "told"
+    command = script(tmp_path, f"trap 'echo 1 > {told}' TERM; echo $$ > {started}; while :; do sleep 1000; done")
     parent = f"""
 import asyncio
 from pathlib import Path
@@ -79,12 +81,16 @@ from inference.child import Child
 
 async def main():
     child = await Child.spawn({command!r}, Path({str(tmp_path / "log")!r}))
-    await child.wait()
+    while not Path({str(started)!r}).exists():
+        await asyncio.sleep(0.01)
+    {meanwhile}
 
 asyncio.run(main())
 """
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", parent, cwd=Path(__file__).parents[2])
     pid = await pid_in(started)
+    if "stop" in meanwhile:
+        await pid_in(told)
     os.kill(process.pid, signal.SIGKILL)
     await process.wait()
     await eventually(lambda: has_ended(pid))

@@ -37,6 +37,15 @@ def test_without_a_placement_vllm_chooses() -> None:
     assert model().placement.gpus == 1
 
 
+@pytest.mark.parametrize(("gpus", "expected"), [(0, True), (1, False)])
+def test_workers_on_processors_load_what_lets_them_use_tiles(gpus: int, expected: bool) -> None:
+    placed = {"placement": {"gpus": gpus}}
+    assert ("--worker-extension-cls" in words(**placed)) is expected
+    folder = environment(model(**placed), "/run").get("PYTHONPATH")
+    assert (folder is not None) is expected
+    assert folder is None or [path.name for path in Path(folder).glob("*.py")] == ["bailey_worker.py"]
+
+
 def test_the_last_guard_never_refuses_what_our_queue_lets_through() -> None:
     most = next(each.le for each in ChatBody.model_fields["n"].metadata if hasattr(each, "le"))
     assert most == MAX_CHOICES

@@ -1,0 +1,42 @@
+"""What an answer must pass before it is given, and what is told of how it did. An engine alone verifies nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Verify:
+    """Ask for an answer that passed. Its code parses and has no fatal findings of a linter in any case.
+
+    `tests` is code in `language`: assertions, or functions as pytest finds them, about the names of the answer, which
+    is the module `solution`. `checks` names further ones. With a JSON `schema` the answer is no code, but JSON.
+    """
+
+    language: Literal["python"] = "python"
+    tests: str = ""
+    checks: tuple[str, ...] = ()
+    schema: dict[str, object] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempted:
+    """An answer that was checked: the last check that it came to, and what that showed; cost of the answer alone."""
+
+    model: str
+    outcome: Literal["pass", "fail", "inconclusive"]
+    check: str
+    summary: str
+    seconds: float
+    cost_usd: Decimal
+    environment_digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """How verification goes, as a phrase, until an answer passed; then all attempts, which are the evidence."""
+
+    progress: str
+    attempts: tuple[Attempted, ...] = ()
