@@ -1,4 +1,4 @@
-"""Money as whole nano-dollars, and the windows budgets are counted in. Pure; no SQL.
+"""Money as whole nano-dollars, amounts of it and of tokens, and the windows they are counted in. Pure; no SQL.
 
 A nano-dollar is 1e-9 USD. Costs are rounded up to it and limits down, so rounding never lets a
 tenant spend more than the budget says. Windows are UTC days and months.
@@ -8,12 +8,39 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import NamedTuple
 
 from ledger.protocol import Window
 
 NANOS_PER_USD = 10**9
 MOST_NANOS = 2**63 - 1
+MOST_TOKENS = 10**12
 WINDOWS: tuple[Window, ...] = ("day", "month", "total")
+
+
+class Amount(NamedTuple):
+    """What is spent or held: nano-dollars and tokens."""
+
+    nanos: int = 0
+    tokens: int = 0
+
+    def plus(self, other: Amount) -> Amount:
+        """Both together."""
+        return Amount(self.nanos + other.nanos, self.tokens + other.tokens)
+
+    def minus(self, other: Amount) -> Amount:
+        """Without the other."""
+        return Amount(self.nanos - other.nanos, self.tokens - other.tokens)
+
+
+NOTHING = Amount()
+
+
+def amount_up(cost_usd: Decimal, tokens: int, what: str) -> Amount:
+    """Dollars, rounded up, and tokens; `what` names the dollars in the `ValueError` of what cannot be counted."""
+    if not 0 <= tokens <= MOST_TOKENS:
+        raise ValueError(f"{tokens} tokens cannot be counted; the ledger counts 0 to {MOST_TOKENS} of a call.")
+    return Amount(nanos_up(cost_usd, what), tokens)
 
 
 def nanos_up(amount_usd: Decimal, what: str) -> int:

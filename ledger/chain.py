@@ -9,21 +9,34 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import cast
 
-from ledger.accounting import nanos_up, usd, usd_text
-from ledger.protocol import GENESIS_HASH, Draft, Entry, JsonValue
+from ledger.accounting import amount_up, nanos_up, usd, usd_text
+from ledger.protocol import GENESIS_HASH, Draft, Entry, JsonValue, tenant_account
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyDraft:
+    """A draft that may be chained: checked, its data plain JSON; `data_json` is the canonical text of that data."""
+
+    draft: Draft
+    data_json: str
+
+    def with_output(self, digest: str) -> ReadyDraft:
+        """The same, its output body stored under `digest`."""
+        return ReadyDraft(replace(self.draft, output_digest=digest, output_body=None), self.data_json)
 
 
 def canonical_json(value: JsonValue) -> str:
     """The one text of a JSON value. Raises `ValueError` for a number that JSON does not have (NaN, infinity)."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return _CANONICAL.encode(value)
 
 
 def time_text(moment: datetime) -> str:
@@ -55,6 +68,8 @@ def entry_to_json(entry: Entry) -> dict[str, JsonValue]:
         "key": entry.key,
         "previous_hash": entry.previous_hash,
         "hash": entry.hash,
+        **({"tokens": entry.tokens} if entry.tokens else {}),
+        **({"accounts": entry.accounts} if entry.accounts else {}),
     }
 
 
@@ -65,6 +80,7 @@ def entry_from_json(fields: Mapping[str, JsonValue]) -> Entry:
             **fields,
             "time": datetime.fromisoformat(cast("str", fields["time"])),
             "cost_usd": Decimal(cast("str", fields["cost_usd"])),
+            "accounts": tuple(cast("Sequence[str]", fields.get("accounts", ()))),
         }
         return Entry(**values)  # type: ignore[arg-type]  # whatever the fields hold, the hash decides
     except (KeyError, TypeError, ValueError, ArithmeticError) as error:
@@ -78,8 +94,18 @@ def entry_hash(entry: Entry) -> str:
     return digest_of(canonical_json(fields).encode())
 
 
-def seal(draft: Draft, *, seq: int, time: datetime, previous_hash: str) -> Entry:
-    """The entry that a checked, redacted draft becomes at its place in the chain. Raises `ValueError` for its cause."""
+def made_ready(draft: Draft, data: JsonValue) -> ReadyDraft:
+    """A checked draft with what it may record of its data. Raises `ValueError` as `canonical_json`."""
+    data_json = canonical_json(data)
+    plain = json.loads(data_json)
+    if "\\ud" in data_json:  # two halves of a character that stood side by side are that character now
+        data_json = canonical_json(plain)
+    return ReadyDraft(replace(draft, data=plain), data_json)
+
+
+def seal(ready: ReadyDraft, *, seq: int, time: datetime, previous_hash: str) -> Entry:
+    """The entry that a draft becomes at its place in the chain. Raises `ValueError` for its cause."""
+    draft = ready.draft
     if draft.cause is not None and not 0 < draft.cause < seq:
         raise ValueError(f"The cause of an entry must be an earlier seq, from 1 to {seq - 1}, not {draft.cause}.")
     entry = Entry(
@@ -97,8 +123,18 @@ def seal(draft: Draft, *, seq: int, time: datetime, previous_hash: str) -> Entry
         key=draft.key,
         previous_hash=previous_hash,
         hash="",
+        tokens=draft.tokens,
+        accounts=draft.accounts,
     )
-    return replace(entry, hash=entry_hash(entry))
+    return replace(entry, hash=_hash_with(entry, ready.data_json))
+
+
+def _hash_with(entry: Entry, data_json: str) -> str:
+    """As `entry_hash`; the text of the data, which is most of it, is there already."""
+    fields = {**entry_to_json(entry), "data": None}
+    del fields["hash"]
+    # Quotes within a text are escaped, so this is the field itself.
+    return digest_of(canonical_json(fields).replace('"data":null', f'"data":{data_json}').encode())
 
 
 def check_draft(draft: Draft) -> None:
@@ -112,11 +148,20 @@ def check_draft(draft: Draft) -> None:
             raise ValueError(f"The draft's {name} must be 64 hexadecimal digits, as `put_body` returns them.")
     if draft.output_digest is not None and draft.output_body is not None:
         raise ValueError("A draft has an output_body or its output_digest, not both.")
-    nanos_up(draft.cost_usd, "The draft's cost_usd")
+    check_accounts(draft.accounts)
+    amount_up(draft.cost_usd, draft.tokens, "The draft's cost_usd")
+
+
+def check_accounts(accounts: Sequence[str]) -> None:
+    """Raise `ValueError` unless each account has a name of its own that is no tenant's."""
+    for account in accounts:
+        check_name("account", account)
+        if account.startswith(tenant_account("")) or accounts.count(account) > 1:
+            raise ValueError(f"The account {account!r} stands there already: a tenant's is named by the tenant alone.")
 
 
 def check_name(what: str, value: str) -> None:
-    """Raise `ValueError` unless a stream, type, actor, tenant or key is one line of printable text."""
+    """Raise `ValueError` unless a stream, type, actor, tenant, account or key is one line of printable text."""
     if not value or not value.isprintable():
         raise ValueError(f"A {what} must be one line of printable text, not {value!r}.")
 

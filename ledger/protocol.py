@@ -55,10 +55,11 @@ class UnknownHold(LedgerError):
 
 
 class BudgetExceeded(LedgerError):
-    """The reservation does not fit what is left of the tenant's budget in this window."""
+    """The reservation does not fit what is left of an account's budget in this window."""
 
-    def __init__(self, message: str, *, window_ends: datetime | None) -> None:
+    def __init__(self, message: str, *, account: str, window_ends: datetime | None) -> None:
         super().__init__(message)
+        self.account = account
         self.window_ends = window_ends
 
 
@@ -70,7 +71,8 @@ class Draft:
     ("task.submitted"). `cause` is the seq of the entry that led to this one. `data` is small, readable
     and redacted. `key` makes the append idempotent: appending the same key again returns the entry
     that is already there and records nothing. `output_body` is stored in the same transaction,
-    and the entry names its digest.
+    and the entry names its digest. `cost_usd` and `tokens` count for the tenant's account (`tenant_account`)
+    and for `accounts`, other names that money is counted under ("key/key_1", "model/coder").
     """
 
     stream: str
@@ -84,11 +86,16 @@ class Draft:
     cost_usd: Decimal = Decimal(0)
     key: str | None = None
     output_body: bytes | None = None
+    tokens: int = 0
+    accounts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One chained fact. `hash` is SHA-256 (hex) over the canonical JSON of all other fields."""
+    """One chained fact. `hash` is SHA-256 (hex) over the canonical JSON of all other fields.
+
+    There, `tokens` and `accounts` are left out where there are none: entries had neither at first.
+    """
 
     seq: int
     time: datetime
@@ -104,6 +111,8 @@ class Entry:
     key: str | None
     previous_hash: str
     hash: str
+    tokens: int = 0
+    accounts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,21 +130,49 @@ class Verification:
         return self.problem is None
 
 
+def tenant_account(tenant: str) -> str:
+    """The account that everything of a tenant counts for."""
+    return f"tenant/{tenant}"
+
+
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """How much a tenant may spend per window (UTC days and months)."""
+    """How much an account may spend per window (UTC days and months): dollars, tokens or both."""
 
-    limit_usd: Decimal
+    account: str
+    limit_usd: Decimal | None = None
     window: Window = "month"
+    limit_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """The worst that a piece of work of a tenant may cost, and the accounts it counts for beside the tenant's."""
+
+    tenant: str
+    amount_usd: Decimal = Decimal(0)
+    tokens: int = 0
+    accounts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Spend:
-    """A tenant's money in the current window: settled, and held by open reservations."""
+    """What an account has in the current window: settled, and held by open reservations."""
 
     settled_usd: Decimal
     held_usd: Decimal
+    window_begins: datetime | None
     window_ends: datetime | None
+    settled_tokens: int = 0
+    held_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """A reservation that fits: the digest of its body, and what each account with a budget has with it."""
+
+    body_digest: str | None
+    spends: tuple[tuple[Budget, Spend], ...]
 
 
 class Ledger(Protocol):
@@ -183,12 +220,13 @@ class Accounts(Protocol):
     """
 
     async def reserve(
-        self, key: str, tenant: str, amount_usd: Decimal, budget: Budget, *, body: bytes | None = None
-    ) -> str | None:
-        """Hold the worst-case cost of a call before it is made. Raises `BudgetExceeded`.
+        self, key: str, reservation: Reservation, budgets: Sequence[Budget], *, body: bytes | None = None
+    ) -> Reserved:
+        """Hold the worst-case cost of a call before it is made, if every budget has room. Raises `BudgetExceeded`.
 
-        The same reservation again is harmless; another amount under the key raises `ValueError`. Zero always fits.
-        What is asked for comes along as `body` and is stored in the same transaction; its digest is returned.
+        The same reservation again is harmless; another one under the key raises `ValueError`, and so does a budget of
+        an account that the reservation does not count for. No dollars always fit a limit of dollars, no tokens one of
+        tokens. What is asked for comes along as `body` and is stored in the same transaction.
         """
         ...
 
@@ -207,6 +245,6 @@ class Accounts(Protocol):
         """Settle holds left by a crash at their full amount ("call.lost"): money may have been spent."""
         ...
 
-    async def spend(self, tenant: str, window: Window) -> Spend:
-        """What the tenant has spent and holds in the current window."""
+    async def spend(self, account: str, window: Window) -> Spend:
+        """What an account has spent and holds in the current window."""
         ...

@@ -1,22 +1,24 @@
 """Secrets become `[redacted:<kind>]` before anything is hashed, stored or sent to a cloud. Pure.
 
-The ledger, the router and the secrets rung of the verification ladder call `redact`; redacting twice
+The ledger and the secrets rung of the verification ladder call `redact`, the router `find_secrets`; redacting twice
 changes nothing. It finds what has a recognisable shape or name, so it is a net, not a proof.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from ledger.chain import canonical_json, check_draft
+from ledger.chain import ReadyDraft, check_draft, made_ready
 from ledger.detectors import Detector, any_beginning, detectors, is_secret_name
 from ledger.protocol import Draft, JsonValue
 
-# Up to here one search for any beginning is faster than one for each.
-_SHORT = 500
+# Longer text holds some beginning, most likely, and one search through all of it would keep other threads waiting.
+_SHORT = 8192
+# Names of fields without a secret in them, whose values need not be hidden either: those of most drafts are the same.
+_harmless_names: set[str] = set()
+_MOST_NAMES, _LONGEST_NAME = 1024, 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,21 +33,31 @@ def redact(text: str) -> Redaction:
     """Replace every secret in `text`. Time is linear in its length; it may be any text."""
     kinds: set[str] = set()
     # What is replaced may have hidden the beginning of the next secret.
-    while found := _find(text):
+    while found := find_secrets(text):
         text = _replace(text, found)
         kinds.update(kind for _, _, kind in found)
     return Redaction(text, tuple(sorted(kinds)))
 
 
-def _find(text: str) -> list[tuple[int, int, str]]:
+def find_secrets(text: str) -> list[tuple[int, int, str]]:
     """Begin, end and kind of every secret, in order; they may overlap."""
-    # Lower case for ASCII alone: places in `lower` are places in `text`.
-    lower = text.encode("utf-8", "surrogatepass").lower().decode("utf-8", "surrogatepass")
-    if len(lower) < _SHORT and not any_beginning().search(lower):
+    lower = _lower(text)
+    if len(lower) <= _SHORT and not any_beginning().search(lower):
         return []
     return sorted(
-        (begin, end, detector.kind) for detector in detectors() for begin, end in _spans(detector, text, lower)
+        (begin, end, detector.kind)
+        for detector in detectors()
+        for beginning in detector.beginnings
+        if beginning in lower
+        for begin, end in _spans(detector, beginning, text, lower)
     )
+
+
+def _lower(text: str) -> str:
+    """Lower case for ASCII alone, so that places in it are places in `text`."""
+    if text.isascii():
+        return text.lower()
+    return text.encode("utf-8", "surrogatepass").lower().decode("utf-8", "surrogatepass")
 
 
 def _replace(text: str, found: list[tuple[int, int, str]]) -> str:
@@ -68,15 +80,15 @@ def redact_body(content: bytes) -> bytes:
     return redaction.text.encode(encoding) if redaction.kinds else content
 
 
-def redact_draft(draft: Draft) -> Draft:
+def redact_draft(draft: Draft) -> ReadyDraft:
     """A draft that may be chained: checked, its data plain JSON without secrets.
 
     Raises `ValueError` for a draft that no chain could hold, and for one with a secret in its names or its key:
     replacing it there would make two different things one.
     """
     check_draft(draft)
-    refuse_secrets(draft.stream, draft.type, draft.actor, draft.tenant, draft.key or "")
-    return replace(draft, data=json.loads(canonical_json(redact_json(draft.data))))
+    refuse_secrets(draft.stream, draft.type, draft.actor, draft.tenant, draft.key or "", *draft.accounts)
+    return made_ready(draft, redact_json(draft.data))
 
 
 def refuse_secrets(*names: str) -> None:
@@ -90,10 +102,10 @@ def redact_json(value: JsonValue) -> JsonValue:
 
     Raises `ValueError` for what is not a JSON value. A key that redaction makes equal to another gets a number.
     """
+    if isinstance(value, str):
+        return redact(value).text if find_secrets(value) else value
     if value is None or isinstance(value, bool | int | float):
         return value
-    if isinstance(value, str):
-        return redact(value).text
     if isinstance(value, Mapping):
         return _redact_mapping(value)
     if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray | memoryview):
@@ -106,24 +118,36 @@ def _redact_mapping(value: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
     for name, item in value.items():
         if not isinstance(name, str):
             raise ValueError(f"{name!r} is no JSON key; keys are text.")  # noqa: TRY004  # the data is wrong, not the call
-        key, number = (redacted := redact(name).text), 1
+        key, hides_text = (name, False) if _is_harmless(name) else (redact(name).text, is_secret_name(name))
+        redacted, number = key, 1
         while key in result:
             number += 1
             key = f"{redacted} ({number})"
-        hidden = isinstance(item, str) and item and is_secret_name(name)
+        hidden = hides_text and isinstance(item, str) and item
         result[key] = "[redacted:assigned-secret]" if hidden else redact_json(item)
     return result
 
 
-def _spans(detector: Detector, text: str, lower: str) -> Iterator[tuple[int, int]]:
-    for beginning in detector.beginnings:
-        at = lower.find(beginning)
-        while at >= 0:
-            if match := _match(detector, text, at):
-                if detector.accept(match):
-                    yield match.span("secret")
-                at = match.end() - 1
-            at = lower.find(beginning, at + 1)
+def _is_harmless(name: str) -> bool:
+    if name in _harmless_names:
+        return True
+    if redact(name).kinds or is_secret_name(name):
+        return False
+    if len(_harmless_names) >= _MOST_NAMES:
+        _harmless_names.clear()
+    if len(name) <= _LONGEST_NAME:
+        _harmless_names.add(name)
+    return True
+
+
+def _spans(detector: Detector, beginning: str, text: str, lower: str) -> Iterator[tuple[int, int]]:
+    at = lower.find(beginning)
+    while at >= 0:
+        if match := _match(detector, text, at):
+            if detector.accept(match):
+                yield match.span("secret")
+            at = match.end() - 1
+        at = lower.find(beginning, at + 1)
 
 
 def _match(detector: Detector, text: str, at: int) -> re.Match[str] | None:

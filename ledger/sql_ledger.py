@@ -10,13 +10,11 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import replace
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import TypeVar
 
 from ledger import export
-from ledger.chain import check_name
+from ledger.chain import ReadyDraft, check_accounts, check_name
 from ledger.detectors import detectors
 from ledger.protocol import (
     GENESIS_HASH,
@@ -24,6 +22,8 @@ from ledger.protocol import (
     Draft,
     Entry,
     LedgerUnavailable,
+    Reservation,
+    Reserved,
     Spend,
     Verification,
     Window,
@@ -115,8 +115,10 @@ class SqlLedger:
                 yield entry
                 after = entry.seq
             if not entries:
+                # Not `wait_for`: in Python 3.11 it forgets a cancellation that comes together with news.
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(news.wait(), self._poll_seconds)
+                    async with asyncio.timeout(self._poll_seconds):
+                        await news.wait()
 
     async def put_body(self, content: bytes) -> str:
         """As `Ledger.put_body`. Secrets are also found in text that is not quite UTF-8."""
@@ -131,13 +133,13 @@ class SqlLedger:
             return pack(redact_body(content))
         return await self._in_thread(lambda: pack(redact_body(content)))
 
-    async def _ready(self, draft: Draft) -> tuple[Draft, PackedBody | None]:
+    async def _ready(self, draft: Draft) -> tuple[ReadyDraft, PackedBody | None]:
         """A draft that may be chained, and the body that comes along."""
         ready = redact_draft(draft)
         if draft.output_body is None:
             return ready, None
         packed = await self._packed(draft.output_body)
-        return replace(ready, output_digest=packed.digest, output_body=None), packed
+        return ready.with_output(packed.digest), packed
 
     async def get_body(self, digest: str) -> bytes:
         """As `Ledger.get_body`; raises `LedgerDamaged` for a body that was altered."""
@@ -162,21 +164,23 @@ class SqlLedger:
         yield export.end_line(seq, count, head_hash)
 
     async def reserve(
-        self, key: str, tenant: str, amount_usd: Decimal, budget: Budget, *, body: bytes | None = None
-    ) -> str | None:
+        self, key: str, reservation: Reservation, budgets: Sequence[Budget], *, body: bytes | None = None
+    ) -> Reserved:
         """As `Accounts.reserve`. Nothing free is refused; `ValueError` when the key already holds something else."""
         check_name("key", key)
-        check_name("tenant", tenant)
-        refuse_secrets(key, tenant)
+        check_name("tenant", reservation.tenant)
+        check_accounts(reservation.accounts)
+        refuse_secrets(key, reservation.tenant, *reservation.accounts)
         packed = None if body is None else await self._packed(body)
 
-        def reserve(transaction: Writing) -> None:
-            transaction.reserve(key, tenant, amount_usd, budget)
+        def reserve(transaction: Writing) -> list[tuple[Budget, Spend]]:
+            spends = transaction.reserve(key, reservation, budgets)
             if packed:
                 transaction.put_body(packed)
+            return spends
 
-        await self._write(reserve)
-        return None if packed is None else packed.digest
+        spends = await self._write(reserve)
+        return Reserved(None if packed is None else packed.digest, tuple(spends))
 
     async def settle(self, key: str, draft: Draft) -> Entry:
         """As `Accounts.settle`. A draft whose own key is already recorded returns that entry, as in `append`."""
@@ -195,9 +199,9 @@ class SqlLedger:
         self._tell_followers()
         return entries
 
-    async def spend(self, tenant: str, window: Window) -> Spend:
+    async def spend(self, account: str, window: Window) -> Spend:
         """As `Accounts.spend`."""
-        return await self._read(lambda state: state.spend(tenant, window))
+        return await self._read(lambda state: state.spend(account, window))
 
     async def close(self) -> None:
         """As `Ledger.close`; what was asked before is still done."""
@@ -217,7 +221,7 @@ class SqlLedger:
 
     async def _write(self, act: Callable[[Writing], T]) -> T:
         self._require_open()
-        return await asyncio.wrap_future(self._writer.submit(act))
+        return await self._writer.submit(act)
 
     async def _read(self, look: Callable[[Reading], T]) -> T:
         def read() -> T:

@@ -1,20 +1,23 @@
 """One writer at a time, many at once: writes that wait together are committed together.
 
 A thread of its own takes everything that is waiting into one transaction, so 64 callers pay for one flush to the
-disk. A write that the store cannot take does not take its neighbours with it: they are tried again one by one. A
-store that is unavailable is so for all of them at once, and nothing is tried twice.
+disk, and for one wake-up of the event loop that tells them all. A write that the store cannot take does not take its
+neighbours with it: they are tried again one by one. A store that is unavailable is so for all of them at once, and
+nothing is tried twice.
 """
 
 from __future__ import annotations
 
-import sys
+import asyncio
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, Generic, TypeVar
+from threading import Lock
+from types import TracebackType
+from typing import Any, Generic, Literal, TypeVar
 
 from ledger.protocol import LedgerDamaged, LedgerError, LedgerUnavailable
 from ledger.store.transactions import Writing
@@ -26,10 +29,10 @@ MOST_TOGETHER = 128
 
 @dataclass(slots=True)
 class _Write(Generic[T]):
-    """One write that waits, and where its caller waits."""
+    """One write that waits, and where its caller waits: a future that only the event loop may complete."""
 
     act: Callable[[Writing], T]
-    future: Future[T] = field(default_factory=Future)
+    future: asyncio.Future[T]
 
     def attempt(self, transaction: Writing) -> Callable[[], None]:
         """Act; returns how to tell the caller once that is committed.
@@ -44,6 +47,36 @@ class _Write(Generic[T]):
             return partial(self.future.set_exception, refusal)
 
 
+class _Together:
+    """Writes of one transaction. The block raises nothing: what goes wrong is what their callers are told."""
+
+    def __init__(self, writes: list[_Write[Any]]) -> None:
+        self.writes = writes
+        self.answers: list[Callable[[], None]] = []
+        self.failure: BaseException | None = None
+
+    def __enter__(self) -> _Together:
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, failure: BaseException | None, _trace: TracebackType | None
+    ) -> Literal[True]:
+        self.failure = failure
+        return True
+
+    def tell(self) -> None:
+        """Tell the callers, with one wake-up of their event loop."""
+        if self.failure is not None:
+            self.answers = [partial(write.future.set_exception, self.failure) for write in self.writes]
+        with suppress(RuntimeError):  # the loop was closed: nobody waits any more
+            self.writes[0].future.get_loop().call_soon_threadsafe(self._answer)
+
+    def _answer(self) -> None:
+        for write, answer in zip(self.writes, self.answers, strict=True):
+            if not write.future.done():  # who was cancelled does not wait any more
+                answer()
+
+
 class Writer:
     """The thread that writes. `transaction` opens one write transaction."""
 
@@ -51,13 +84,21 @@ class Writer:
         """Start nothing before the first write."""
         self._transaction = transaction
         self._waiting: deque[_Write[Any]] = deque()
+        self._lock = Lock()
+        self._awake = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger-writer")
 
-    def submit(self, act: Callable[[Writing], T]) -> Future[T]:
-        """Do `act` in a transaction soon; the future is done when that is committed, and can be cancelled before."""
-        write = _Write(act)
-        self._waiting.append(write)
-        self._thread.submit(self._write_waiting)
+    def submit(self, act: Callable[[Writing], T]) -> asyncio.Future[T]:
+        """Do `act` in a transaction soon; the future is done when that is committed, and can be cancelled before.
+
+        Call it in the event loop, which is always the same one.
+        """
+        write = _Write(act, asyncio.get_running_loop().create_future())
+        with self._lock:
+            self._waiting.append(write)
+            was_awake, self._awake = self._awake, True
+        if not was_awake:
+            self._thread.submit(self._write_waiting)
         return write.future
 
     def close(self) -> None:
@@ -65,30 +106,23 @@ class Writer:
         self._thread.shutdown()
 
     def _write_waiting(self) -> None:
-        together: list[_Write[Any]] = []
-        while self._waiting and len(together) < MOST_TOGETHER:
-            write = self._waiting.popleft()
-            if write.future.set_running_or_notify_cancel():
-                together.append(write)
-        if together:
-            self._commit(together)
+        while together := self._next():
+            if wanted := [write for write in together if not write.future.cancelled()]:
+                self._commit(wanted)
 
-    def _commit(self, together: list[_Write[Any]]) -> None:
-        try:
-            with self._transaction() as transaction:
-                outcomes = [write.attempt(transaction) for write in together]
-        except LedgerError as error:
-            if isinstance(error, LedgerDamaged) and len(together) > 1:
-                for write in together:
-                    self._commit([write])
-            else:
-                for write in together:
-                    write.future.set_exception(error)
+    def _next(self) -> list[_Write[Any]]:
+        """What waits, and has its turn now; if nothing does, the thread falls asleep."""
+        with self._lock:
+            together = [self._waiting.popleft() for _ in range(min(len(self._waiting), MOST_TOGETHER))]
+            self._awake = bool(together)
+        return together
+
+    def _commit(self, writes: list[_Write[Any]]) -> None:
+        together = _Together(writes)
+        with together, self._transaction() as transaction:
+            together.answers = [write.attempt(transaction) for write in writes]
+        if isinstance(together.failure, LedgerDamaged) and len(writes) > 1:
+            for write in writes:
+                self._commit([write])
         else:
-            for tell in outcomes:
-                tell()
-        finally:
-            # Only a defect of ours leaves a caller without an answer; it is the answer.
-            for write in together:
-                if not write.future.done():
-                    write.future.set_exception(sys.exception() or LedgerError("The ledger's writer stopped."))
+            together.tell()

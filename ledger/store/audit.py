@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator
 
 from sqlalchemy import Connection
 
-from ledger.accounting import nanos_up, usd_text
+from ledger.accounting import NOTHING, Amount, amount_up, usd_text
 from ledger.chain import ChainCheck
 from ledger.protocol import Entry, LedgerDamaged, Verification
 from ledger.store import accounts, bodies, entries
@@ -28,7 +28,7 @@ class _Audit:
         self.chain = ChainCheck()
         self.stored: set[str] = set()
         self._altered: dict[str, str] = {}
-        self._spend: Counter[tuple[str, str]] = Counter()
+        self._spend: defaultdict[tuple[str, str], Amount] = defaultdict(Amount)
         self._last_cost: dict[tuple[str, str], int] = {}
 
     def problems(self) -> Iterator[str]:
@@ -64,9 +64,10 @@ class _Audit:
                 yield f"Entry {entry.seq} names a body that does not hold. {self._altered[digest]}"
             if bodies_are_missing and digest not in self.stored:
                 yield f"Entry {entry.seq} names body {digest}, and bodies are missing."
-        if nanos := nanos_up(entry.cost_usd, "cost_usd"):
-            self._spend[entry.tenant, accounts.day(entry.time)] += nanos
-            self._last_cost[entry.tenant, accounts.day(entry.time)] = entry.seq
+        amount, day = amount_up(entry.cost_usd, entry.tokens, "cost_usd"), accounts.day(entry.time)
+        for account in accounts.counted_for(entry.tenant, entry.accounts) if amount != NOTHING else ():
+            self._spend[account, day] = self._spend[account, day].plus(amount)
+            self._last_cost[account, day] = entry.seq
 
     def _head_problems(self, head: entries.Head) -> Iterator[str]:
         last = self.chain.entries
@@ -79,11 +80,15 @@ class _Audit:
 
     def _spend_problems(self) -> Iterator[str]:
         recorded = accounts.all_spend(self._connection)
-        for tenant, day in sorted({*recorded, *self._spend}):
-            counted, total = self._spend[tenant, day], recorded.get((tenant, day), 0)
+        for account, day in sorted({*recorded, *self._spend}):
+            counted, total = self._spend[account, day], recorded.get((account, day), NOTHING)
             if counted != total:
-                seq = self._last_cost.get((tenant, day), self.chain.entries)
+                seq = self._last_cost.get((account, day), self.chain.entries)
                 yield (
-                    f"The spend of tenant {tenant!r} on {day} does not add up at entry {seq}: "
-                    f"{usd_text(total)} USD is recorded, the entries cost {usd_text(counted)} USD."
+                    f"The spend of {account} on {day} does not add up at entry {seq}: {_in_words(total)} are recorded, "
+                    f"the entries cost {_in_words(counted)}."
                 )
+
+
+def _in_words(amount: Amount) -> str:
+    return f"{usd_text(amount.nanos)} USD and {amount.tokens} tokens"

@@ -1,12 +1,14 @@
-"""What tenants have spent and hold, as one writing transaction leaves it: many calls, few statements."""
+"""What accounts have spent and hold, as one writing transaction leaves it: many calls, few statements."""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection
 
+from ledger.accounting import Amount
 from ledger.store import accounts
 from ledger.store.accounts import Hold
 
@@ -17,48 +19,54 @@ class Balances:
     def __init__(self, connection: Connection) -> None:
         """Read nothing yet."""
         self._connection = connection
-        self._settled: dict[tuple[str, str], int] = {}
-        self._held: dict[str, int] = {}
-        self._unwritten: Counter[tuple[str, str]] = Counter()
+        self._settled: dict[tuple[str, str], Amount] = {}
+        self._held: defaultdict[str, Amount] | None = None
+        self._unwritten: defaultdict[tuple[str, str], Amount] = defaultdict(Amount)
 
-    def settled(self, tenant: str, since: datetime | None) -> int:
+    def settled(self, account: str, since: datetime | None) -> Amount:
         """As `accounts.settled`, with what is not written yet."""
         first_day = accounts.first_day(since)
-        if (tenant, first_day) not in self._settled:
-            here = sum(nanos for (who, day), nanos in self._unwritten.items() if who == tenant and day >= first_day)
-            self._settled[tenant, first_day] = accounts.settled(self._connection, tenant, since) + here
-        return self._settled[tenant, first_day]
+        if (account, first_day) not in self._settled:
+            total = accounts.settled(self._connection, account, since)
+            for (whose, day), amount in self._unwritten.items():
+                if whose == account and day >= first_day:
+                    total = total.plus(amount)
+            self._settled[account, first_day] = total
+        return self._settled[account, first_day]
 
-    def held(self, tenant: str) -> int:
-        """As `accounts.held`."""
-        if tenant not in self._held:
-            self._held[tenant] = accounts.held(self._connection, tenant)
-        return self._held[tenant]
+    def held(self, account: str) -> Amount:
+        """What the open reservations of an account add up to."""
+        if self._held is None:
+            self._held = accounts.held(self._connection)
+        return self._held[account]
 
     def open(self, hold: Hold) -> bool:
         """Open a reservation; False, and nothing is done, if its key has one."""
         if not accounts.insert_hold(self._connection, hold):
             return False
-        if hold.tenant in self._held:
-            self._held[hold.tenant] += hold.nanos
+        if self._held is not None:
+            for account in hold.accounts:
+                self._held[account] = self._held[account].plus(hold.amount)
         return True
 
     def close(self, hold: Hold) -> None:
         """Close a reservation."""
         accounts.delete_hold(self._connection, hold.key)
-        if hold.tenant in self._held:
-            self._held[hold.tenant] -= hold.nanos
+        if self._held is not None:
+            for account in hold.accounts:
+                self._held[account] = self._held[account].minus(hold.amount)
 
-    def spend(self, tenant: str, time: datetime, nanos: int) -> None:
-        """Count a cost on the day of `time`."""
+    def spend(self, whose: Sequence[str], time: datetime, amount: Amount) -> None:
+        """Count a cost of accounts on the day of `time`."""
         day = accounts.day(time)
-        self._unwritten[tenant, day] += nanos
-        for who, first_day in self._settled:
-            if who == tenant and day >= first_day:
-                self._settled[who, first_day] += nanos
+        for account in whose:
+            self._unwritten[account, day] = self._unwritten[account, day].plus(amount)
+        for known, first_day in self._settled:
+            if known in whose and day >= first_day:
+                self._settled[known, first_day] = self._settled[known, first_day].plus(amount)
 
     def write(self) -> None:
         """Store the costs that were counted."""
-        for (tenant, day), nanos in self._unwritten.items():
-            accounts.add_spend(self._connection, tenant, day, nanos)
+        for (account, day), amount in self._unwritten.items():
+            accounts.add_spend(self._connection, account, day, amount)
         self._unwritten.clear()

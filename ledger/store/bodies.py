@@ -1,4 +1,4 @@
-"""Bodies in SQL: bytes under their digest, compressed when that makes them smaller. No redaction here."""
+"""Bodies in SQL: bytes under their digest, compressed when they are long and that helps. No redaction here."""
 
 from __future__ import annotations
 
@@ -6,17 +6,26 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, insert, select
+from sqlalchemy import Connection, bindparam, exists, insert, select
 
 from ledger.chain import digest_of
 from ledger.protocol import LedgerDamaged
 from ledger.store import tables
+from ledger.store.statements import Statement
 
 # Text shrinks to a third at level 1; higher levels cost far more time than they save space.
 _LEVEL = 1
+# zlib sets itself up and lets go of the interpreter whatever the length: for so little that costs more than it saves.
+_SHORT_BYTES = 1024
 
 _HAS_BODY = select(tables.bodies.c.digest).where(tables.bodies.c.digest == bindparam("digest"))
-_INSERT_BODY = insert(tables.bodies)
+_NEW_BODY = [bindparam(column.name, type_=column.type) for column in tables.bodies.c]
+_INSERT_BODY = Statement(
+    insert(tables.bodies).from_select(
+        tables.bodies.c.keys(),
+        select(*_NEW_BODY).where(~exists().where(tables.bodies.c.digest == bindparam("digest"))),
+    )
+)
 _LOAD_BODY = select(tables.bodies).where(tables.bodies.c.digest == bindparam("digest"))
 
 
@@ -30,9 +39,8 @@ class PackedBody:
 
 
 def pack(content: bytes) -> PackedBody:
-    """Name a body by its digest and compress it."""
-    squeezed = zlib.compress(content, _LEVEL)
-    if len(squeezed) < len(content):
+    """Name a body by its digest; compress it, unless it is short or that makes it longer."""
+    if len(content) > _SHORT_BYTES and len(squeezed := zlib.compress(content, _LEVEL)) < len(content):
         return PackedBody(digest_of(content), "zlib", squeezed)
     return PackedBody(digest_of(content), "plain", content)
 
@@ -54,9 +62,9 @@ def has_body(connection: Connection, digest: str) -> bool:
     return connection.execute(_HAS_BODY, {"digest": digest}).first() is not None
 
 
-def insert_body(connection: Connection, body: PackedBody) -> None:
-    """Store a body that is not stored yet."""
-    connection.execute(_INSERT_BODY, {"digest": body.digest, "encoding": body.encoding, "content": body.content})
+def insert_body(connection: Connection, body: PackedBody) -> bool:
+    """Store a body; False, and nothing is done, if it is stored already."""
+    return _INSERT_BODY.run(connection, digest=body.digest, encoding=body.encoding, content=body.content) == 1
 
 
 def load_body(connection: Connection, digest: str) -> PackedBody | None:

@@ -51,15 +51,15 @@ class Database:
         When the connection to PostgreSQL breaks during the commit itself, nobody here knows whether it happened: an
         append with a key can simply be repeated.
         """
-        with self._translated("written"), self._writer.begin() as connection:
+        with self._transaction(self._writer, "written") as connection:
             if connection.dialect.name == "postgresql":
-                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
+                _execute(connection, f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
             yield connection
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A transaction that sees the store as it is at its first query."""
-        with self._translated("read"), self._readers.connect() as connection:
+        with self._transaction(self._readers, "read") as connection:
             yield connection
 
     def upgrade(self, revision: str = "head") -> None:
@@ -108,6 +108,11 @@ class Database:
             os.close(os.open(str(self._url.database), os.O_CREAT | os.O_RDWR, 0o600))
         except OSError as error:
             raise LedgerUnavailable(f"The ledger's file {self._url.database} cannot be opened: {error}.") from error
+
+    @contextmanager
+    def _transaction(self, engine: Engine, what: str) -> Iterator[Connection]:
+        with self._translated(what), engine.begin() as connection, _raised_as_by_sqlalchemy(connection):
+            yield connection
 
     @contextmanager
     def _translated(self, what: str) -> Iterator[None]:
@@ -171,7 +176,26 @@ def _control_sqlite(engine: Engine, begin: str) -> None:
 
     @event.listens_for(engine, "begin")
     def begin_transaction(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+        _execute(connection, begin)
+
+
+def _execute(connection: Connection, statement: str) -> None:
+    connection.connection.cursor().execute(statement)
+
+
+@contextmanager
+def _raised_as_by_sqlalchemy(connection: Connection) -> Iterator[None]:
+    """For statements that the driver executes itself: its errors become SQLAlchemy's, and the pool drops what broke."""
+    dialect = connection.dialect
+    try:
+        yield
+    except dialect.loaded_dbapi.Error as error:
+        is_broken = dialect.is_disconnect(error, connection.connection.dbapi_connection, None)
+        if is_broken:
+            connection.invalidate(error)
+        raise DBAPIError.instance(
+            None, None, error, dialect.loaded_dbapi.Error, connection_invalidated=is_broken, dialect=dialect
+        ) from error
 
 
 def _advice(error: BaseException | None) -> str:

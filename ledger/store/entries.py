@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
 from operator import xor
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, insert, select, update
 
 from ledger.accounting import nanos_up, usd
-from ledger.chain import canonical_json, time_text
+from ledger.chain import time_text
 from ledger.protocol import Entry, LedgerDamaged
-from ledger.store import tables
+from ledger.store import accounts, tables
+from ledger.store.statements import Statement
 
 _PAGE = 500
-_INSERT = insert(tables.entries)
-_FIND = select(tables.entries).where(tables.entries.c.key == bindparam("key"))
-_LOAD_HEAD, _SAVE_HEAD = select(tables.head), update(tables.head)
+_COLUMNS = tables.entries.c.keys()
+_INSERT = Statement(insert(tables.entries))
+_FIND = Statement(select(tables.entries).where(tables.entries.c.key == bindparam("key")))
+_LOAD_HEAD, _SAVE_HEAD = Statement(select(tables.head)), Statement(update(tables.head))
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,47 +41,46 @@ def combine(digests: Iterable[str]) -> str:
 
 
 def load_head(connection: Connection) -> Head:
-    """The head as the last write left it. Raises `LedgerDamaged` when it is gone."""
-    row = connection.execute(_LOAD_HEAD).one_or_none()
-    if row is None:
-        raise LedgerDamaged("The ledger's head is missing. Run `bailey ledger verify`.")
-    return Head(row.seq, datetime.fromisoformat(row.time), row.hash, row.bodies)
+    """The head as the last write left it. Raises `LedgerDamaged` unless there is exactly one."""
+    rows = _LOAD_HEAD.rows(connection)
+    if len(rows) != 1:
+        raise LedgerDamaged("The ledger's head is missing or not the only one. Run `bailey ledger verify`.")
+    [(seq, time, head_hash, bodies)] = rows
+    return Head(seq, datetime.fromisoformat(time), head_hash, bodies)
 
 
 def save_head(connection: Connection, head: Head) -> None:
     """Move the head."""
-    connection.execute(
-        _SAVE_HEAD, {"seq": head.seq, "time": time_text(head.time), "hash": head.hash, "bodies": head.bodies}
-    )
+    _SAVE_HEAD.run(connection, seq=head.seq, time=time_text(head.time), hash=head.hash, bodies=head.bodies)
 
 
-def insert_entry(connection: Connection, entry: Entry) -> None:
-    """Store a sealed entry."""
-    connection.execute(
-        _INSERT,
-        {
-            "seq": entry.seq,
-            "time": time_text(entry.time),
-            "stream": entry.stream,
-            "type": entry.type,
-            "actor": entry.actor,
-            "tenant": entry.tenant,
-            "cause": entry.cause,
-            "data": canonical_json(entry.data),
-            "input_digest": entry.input_digest,
-            "output_digest": entry.output_digest,
-            "cost_nanos": nanos_up(entry.cost_usd, "cost_usd"),
-            "key": entry.key,
-            "previous_hash": entry.previous_hash,
-            "hash": entry.hash,
-        },
+def insert_entry(connection: Connection, entry: Entry, data_json: str) -> None:
+    """Store a sealed entry; `data_json` is the canonical text of its data."""
+    _INSERT.run(
+        connection,
+        seq=entry.seq,
+        time=time_text(entry.time),
+        stream=entry.stream,
+        type=entry.type,
+        actor=entry.actor,
+        tenant=entry.tenant,
+        cause=entry.cause,
+        data=data_json,
+        input_digest=entry.input_digest,
+        output_digest=entry.output_digest,
+        cost_nanos=nanos_up(entry.cost_usd, "cost_usd"),
+        key=entry.key,
+        previous_hash=entry.previous_hash,
+        hash=entry.hash,
+        tokens=entry.tokens,
+        accounts=accounts.joined(entry.accounts),
     )
 
 
 def find_entry(connection: Connection, key: str) -> Entry | None:
     """The entry with an idempotency key."""
-    row = connection.execute(_FIND, {"key": key}).one_or_none()
-    return None if row is None else _entry(row)
+    rows = _FIND.rows(connection, key=key)
+    return _entry(dict(zip(_COLUMNS, rows[0], strict=True))) if rows else None
 
 
 def read_entries(
@@ -91,15 +92,15 @@ def read_entries(
         query = query.where(_in_stream(stream))
     if types:
         query = query.where(tables.entries.c.type.in_(types))
-    return [_entry(row) for row in connection.execute(query)]
+    return [_entry(row) for row in connection.execute(query).mappings()]
 
 
 def all_entries(connection: Connection) -> Iterator[Entry]:
     """The whole chain, read page by page. Raises `LedgerDamaged` at an entry that cannot be read."""
     after = 0
-    while rows := connection.execute(_after(after).limit(_PAGE)).all():
+    while rows := connection.execute(_after(after).limit(_PAGE)).mappings().all():
         yield from map(_entry, rows)
-        after = rows[-1].seq
+        after = rows[-1]["seq"]
 
 
 def _after(seq: int) -> Select[*tuple[Any, ...]]:
@@ -113,15 +114,16 @@ def _in_stream(stream: str) -> ColumnElement[bool]:
     return column == stream
 
 
-def _entry(row: Row[Any]) -> Entry:
+def _entry(row: Mapping[Any, Any]) -> Entry:
     try:
         fields = {
-            **row._mapping,
-            "time": datetime.fromisoformat(row.time),
-            "data": json.loads(row.data),
-            "cost_usd": usd(row.cost_nanos),
+            **row,
+            "time": datetime.fromisoformat(row["time"]),
+            "data": json.loads(row["data"]),
+            "cost_usd": usd(row["cost_nanos"]),
+            "accounts": accounts.split(row["accounts"]),
         }
         del fields["cost_nanos"]
         return Entry(**fields)
-    except (ValueError, TypeError, ArithmeticError) as error:
-        raise LedgerDamaged(f"Entry {row.seq} was altered: it cannot be read ({error}).") from error
+    except (ValueError, TypeError, ArithmeticError, AttributeError) as error:
+        raise LedgerDamaged(f"Entry {row['seq']} was altered: it cannot be read ({error}).") from error

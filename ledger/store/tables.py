@@ -29,6 +29,8 @@ entries = Table(
     Column("key", _text, unique=True),
     Column("previous_hash", _text, nullable=False),
     Column("hash", _text, nullable=False),
+    Column("tokens", BigInteger, nullable=False, server_default="0"),
+    Column("accounts", _text, nullable=False, server_default=""),  # one a line
     Index("entries_by_stream", "stream", "seq"),
     Index("entries_by_type", "type", "seq"),
 )
@@ -58,14 +60,16 @@ holds = Table(
     Column("tenant", _text, nullable=False),
     Column("nanos", BigInteger, nullable=False),
     Column("created", _text, nullable=False),
-    Index("holds_by_tenant", "tenant"),
+    Column("tokens", BigInteger, nullable=False, server_default="0"),
+    Column("accounts", _text, nullable=False, server_default=""),  # one a line
 )
 
-# The costs of the entries per tenant and UTC day; months and totals are sums of days.
+# What the entries cost per account and UTC day; months and totals are sums of days.
 spend = Table(
     "spend",
     metadata,
-    Column("tenant", _text, primary_key=True),
+    Column("account", _text, primary_key=True),
     Column("day", _text, primary_key=True),
     Column("nanos", BigInteger, nullable=False),
+    Column("tokens", BigInteger, nullable=False),
 )

@@ -9,17 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from decimal import Decimal
 
 from sqlalchemy import Connection
 
-from ledger.accounting import nanos_down, nanos_up, usd, usd_text, window_begins, window_ends
-from ledger.chain import seal, time_text
+from ledger.accounting import NOTHING, amount_up, usd, usd_text, window_begins
+from ledger.budgets import Balance, refusal
+from ledger.chain import ReadyDraft, made_ready, seal, time_text
 from ledger.protocol import (
     Budget,
-    BudgetExceeded,
     Draft,
     Entry,
+    JsonValue,
+    Reservation,
     Spend,
     UnknownBody,
     UnknownHold,
@@ -64,12 +65,11 @@ class Reading:
         """The digests of all bodies."""
         return bodies.all_digests(self._connection)
 
-    def spend(self, tenant: str, window: Window) -> Spend:
+    def spend(self, account: str, window: Window) -> Spend:
         """As `Accounts.spend`."""
         now = self._now(entries.load_head(self._connection))
-        settled = accounts.settled(self._connection, tenant, window_begins(window, now))
-        held = accounts.held(self._connection, tenant)
-        return Spend(usd(settled), usd(held), window_ends(window, now))
+        settled = accounts.settled(self._connection, account, window_begins(window, now))
+        return Balance(settled, accounts.held(self._connection)[account], window, now).spend()
 
     def verify(self) -> Verification:
         """As `Ledger.verify`."""
@@ -89,56 +89,50 @@ class Writing(Reading):
         self._stored_head = self._head = entries.load_head(connection)
         self._balances = Balances(connection)
 
-    def append(self, draft: Draft, packed: bodies.PackedBody | None = None) -> Entry:
-        """Chain a checked, redacted draft, store its body, count its cost; or give the entry its key already has."""
-        if draft.key is not None and (there := self.find(draft.key)):
+    def append(self, ready: ReadyDraft, packed: bodies.PackedBody | None = None) -> Entry:
+        """Chain a redacted draft, store its body, count its cost; or give the entry its key already has."""
+        if ready.draft.key is not None and (there := self.find(ready.draft.key)):
             return there
-        head = self._head
-        entry = seal(draft, seq=head.seq + 1, time=self._now(head), previous_hash=head.hash)
-        if packed is not None:
-            self.put_body(packed)
-        entries.insert_entry(self._connection, entry)
-        if nanos := nanos_up(entry.cost_usd, "cost_usd"):
-            self._balances.spend(entry.tenant, entry.time, nanos)
-        self._head = Head(entry.seq, entry.time, entry.hash, self._head.bodies)
-        return entry
+        return self._chain(ready, packed)
 
     def put_body(self, packed: bodies.PackedBody) -> str:
         """Store a redacted body once; its digest."""
-        if not self.has_body(packed.digest):
-            bodies.insert_body(self._connection, packed)
+        if bodies.insert_body(self._connection, packed):
             self._head = replace(self._head, bodies=entries.combine((self._head.bodies, packed.digest)))
         return packed.digest
 
-    def reserve(self, key: str, tenant: str, amount_usd: Decimal, budget: Budget) -> None:
-        """As `Accounts.reserve`; `ValueError` when the key already holds something else. What is free always fits."""
-        nanos = nanos_up(amount_usd, "The amount to reserve")
-        limit = nanos_down(budget.limit_usd, "The budget's limit_usd")
+    def reserve(self, key: str, reservation: Reservation, budgets: Sequence[Budget]) -> list[tuple[Budget, Spend]]:
+        """As `Accounts.reserve`: what each budget's account has with it."""
+        asked = amount_up(reservation.amount_usd, reservation.tokens, "The amount to reserve")
         now = self._now(self._head)
-        settled = self._balances.settled(tenant, window_begins(budget.window, now))
-        held = self._balances.held(tenant)
-        fits = not nanos or settled + held + nanos <= limit
-        if fits and self._balances.open(accounts.Hold(key, tenant, nanos, time_text(now))):
-            return
-        if there := accounts.find_hold(self._connection, key):
-            if (there.tenant, there.nanos) == (tenant, nanos):
-                return
-            raise ValueError(
-                f"The key {key!r} already holds {usd_text(there.nanos)} USD of tenant {there.tenant!r}; "
-                "a reservation of something else needs a key of its own."
-            )
-        raise _budget_exceeded(tenant, budget, asked=nanos, spend=(settled, held), now=now)
+        hold = accounts.Hold(key, reservation.tenant, asked, time_text(now), reservation.accounts)
+        refusals = (refusal(budget, self._balance(budget, hold, now), asked) for budget in budgets)
+        refused = next(filter(None, refusals), None)
+        if refused is not None or not self._balances.open(hold):
+            there = accounts.find_hold(self._connection, key)
+            if refused is not None and there is None:
+                raise refused
+            _check_same(there, hold)
+        return [(budget, self._balance(budget, hold, now).spend()) for budget in budgets]
 
-    def settle(self, key: str, draft: Draft, packed: bodies.PackedBody | None = None) -> Entry:
+    def _balance(self, budget: Budget, hold: accounts.Hold, now: datetime) -> Balance:
+        if budget.account not in hold.accounts:
+            raise ValueError(f"The reservation {hold.key!r} does not count for the account {budget.account!r}.")
+        settled = self._balances.settled(budget.account, window_begins(budget.window, now))
+        return Balance(settled, self._balances.held(budget.account), budget.window, now)
+
+    def settle(self, key: str, ready: ReadyDraft, packed: bodies.PackedBody | None = None) -> Entry:
         """As `Accounts.settle`; a draft whose own key is already recorded is settled, whatever became of the hold."""
-        hold = accounts.find_hold(self._connection, key)
-        if hold is None:
+        draft = ready.draft
+        found = accounts.find_hold_and_entry(self._connection, key, draft.key)
+        if found is None:
             if draft.key is not None and (there := self.find(draft.key)):
                 return there
             raise UnknownHold(f"No open reservation has the key {key!r}: it was settled, released or lapsed.")
+        hold, is_recorded = found
         if hold.tenant != draft.tenant:
             raise ValueError(f"The reservation {key!r} is of tenant {hold.tenant!r}, not of {draft.tenant!r}.")
-        entry = self.append(draft, packed)
+        entry = self.append(ready, packed) if is_recorded else self._chain(ready, packed)
         self._balances.close(hold)
         return entry
 
@@ -158,28 +152,29 @@ class Writing(Reading):
             entries.save_head(self._connection, self._head)
             self._stored_head = self._head
 
+    def _chain(self, ready: ReadyDraft, packed: bodies.PackedBody | None) -> Entry:
+        head = self._head
+        entry = seal(ready, seq=head.seq + 1, time=self._now(head), previous_hash=head.hash)
+        if packed is not None:
+            self.put_body(packed)
+        entries.insert_entry(self._connection, entry, ready.data_json)
+        amount = amount_up(entry.cost_usd, entry.tokens, "cost_usd")
+        if amount != NOTHING:
+            self._balances.spend(accounts.counted_for(entry.tenant, entry.accounts), entry.time, amount)
+        self._head = Head(entry.seq, entry.time, entry.hash, self._head.bodies)
+        return entry
+
     def _lost(self, hold: accounts.Hold) -> Entry:
         self._balances.close(hold)
-        return self.append(
-            Draft(
-                stream="calls",
-                type="call.lost",
-                actor="ledger",
-                tenant=hold.tenant,
-                data={"hold": hold.key, "reserved_at": hold.created},
-                cost_usd=usd(hold.nanos),
-            )
+        data: dict[str, JsonValue] = {"hold": hold.key, "reserved_at": hold.created}
+        cost, tokens = usd(hold.amount.nanos), hold.amount.tokens
+        lost = Draft("calls", "call.lost", "ledger", hold.tenant, cost_usd=cost, tokens=tokens, accounts=hold.others)
+        return self.append(made_ready(lost, data))
+
+
+def _check_same(there: accounts.Hold | None, hold: accounts.Hold) -> None:
+    if there is not None and replace(there, created=hold.created) != hold:
+        raise ValueError(
+            f"The key {hold.key!r} already holds {usd_text(there.amount.nanos)} USD and {there.amount.tokens} tokens "
+            f"of tenant {there.tenant!r}; a reservation of something else needs a key of its own."
         )
-
-
-def _budget_exceeded(
-    tenant: str, budget: Budget, *, asked: int, spend: tuple[int, int], now: datetime
-) -> BudgetExceeded:
-    ends = window_ends(budget.window, now)
-    settled, held = spend
-    end = f"The window ends {time_text(ends)}." if ends else "The budget has no window that ends."
-    return BudgetExceeded(
-        f"Tenant {tenant!r} may spend {budget.limit_usd} USD per {budget.window}: {usd_text(settled)} USD is settled "
-        f"and {usd_text(held)} USD is held, so {usd_text(asked)} USD more does not fit. {end}",
-        window_ends=ends,
-    )

@@ -7,18 +7,28 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
+from enum import IntEnum
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ledger.accounting import MOST_NANOS, WINDOWS, nanos_down, nanos_up, usd, usd_text, window_begins, window_ends
-from ledger.chain import ChainCheck, canonical_json, entry_from_json, entry_hash, entry_to_json, seal, time_text
+from ledger.chain import (
+    ChainCheck,
+    canonical_json,
+    entry_from_json,
+    entry_hash,
+    entry_to_json,
+    made_ready,
+    seal,
+    time_text,
+)
 from ledger.export import verify_export
-from ledger.protocol import GENESIS_HASH, Draft, Entry, Window
+from ledger.protocol import GENESIS_HASH, Draft, Entry, JsonValue, Window
 from ledger.sql_ledger import open_ledger
 from tests.ledger.clock import HandClock
 
@@ -29,7 +39,8 @@ def chain(number: int) -> Iterator[Entry]:
     previous = GENESIS_HASH
     for seq in range(1, number + 1):
         draft = Draft(stream="calls", type="call.completed", actor="key_1", data={"n": seq}, cost_usd=Decimal(seq))
-        entry = seal(draft, seq=seq, time=NOON + timedelta(seconds=seq), previous_hash=previous)
+        ready = made_ready(draft, draft.data)
+        entry = seal(ready, seq=seq, time=NOON + timedelta(seconds=seq), previous_hash=previous)
         previous = entry.hash
         yield entry
 
@@ -93,9 +104,48 @@ def test_every_field_is_in_the_hash(field: str) -> None:
     assert entry_hash(replace(entry, **{field: changed.get(field, "other")})) != entry.hash  # type: ignore[arg-type]
 
 
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda children: st.lists(children, max_size=3) | st.dictionaries(st.text(), children, max_size=3),
+)
+
+
+@given(st.text(), st.dictionaries(st.text(), _JSON, max_size=4))
+@example('me","data":null,"x":"', {"data": None, "": '"data":null'})
+def test_a_sealed_entry_has_the_hash_of_its_fields(actor: str, data: dict[str, JsonValue]) -> None:
+    entry = seal(made_ready(Draft("calls", "x.y", actor), data), seq=1, time=NOON, previous_hash=GENESIS_HASH)
+    assert entry.hash == entry_hash(entry)
+    assert entry.data == data
+
+
+class Weight(float):
+    """A number that JSON does not tell from another."""
+
+
+class Kind(IntEnum):
+    FIRST = 1
+
+
+@pytest.mark.parametrize(
+    ("data", "plain"),
+    [
+        ({"pair": (1, (2,))}, {"pair": [1, [2]]}),
+        ({"enum": Kind.FIRST, "weight": Weight(0.5)}, {"enum": 1, "weight": 0.5}),
+        ({"\ud83d\ude00": "\ud83d\ude00", "\ud83d": 1}, {"😀": "😀", "\ud83d": 1}),
+        ({"\ud83d\ude00": 1, "\uffff": 2, "😀": 1}, {"\uffff": 2, "😀": 1}),
+    ],
+)
+def test_ready_data_is_what_its_text_says(data: JsonValue, plain: JsonValue) -> None:
+    ready = made_ready(Draft("calls", "x.y", "me"), data)
+    assert ready.draft.data == plain
+    assert json.loads(ready.data_json) == plain
+    assert ready.data_json == canonical_json(plain)
+    assert {type(value) for value in ready.draft.data.values()} <= {int, float, str, list}
+
+
 def test_an_entry_older_than_the_one_before_does_not_hold() -> None:
     [first] = chain(1)
-    second = seal(Draft("calls", "x.y", "me"), seq=2, time=NOON, previous_hash=first.hash)
+    second = seal(made_ready(Draft("calls", "x.y", "me"), {}), seq=2, time=NOON, previous_hash=first.hash)
     check = ChainCheck()
     assert check.add(first) is None
     assert check.add(second) == "Entry 2 is older than the entry before it."

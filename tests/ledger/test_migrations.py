@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
+from dataclasses import asdict, replace
 from decimal import Decimal
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection, column, insert, table
 
-from ledger.chain import seal
-from ledger.protocol import Draft, LedgerError, LedgerTooNew
+from ledger.accounting import nanos_up
+from ledger.chain import made_ready, seal, time_text
+from ledger.protocol import Draft, Entry, LedgerError, LedgerTooNew
 from ledger.sql_ledger import open_ledger
 from ledger.store import entries, tables
 from ledger.store.database import Database
@@ -41,13 +43,13 @@ async def test_a_ledger_of_the_first_revision_is_brought_up_with_its_entries(
         head = entries.load_head(connection)
         for seq in (1, 2, 3):
             draft = Draft("calls", "call.completed", "key_1", cost_usd=Decimal("0.4") if seq > 1 else Decimal(0))
-            entry = seal(draft, seq=seq, time=clock(), previous_hash=head.hash)
-            entries.insert_entry(connection, entry)
+            entry = seal(made_ready(draft, {}), seq=seq, time=clock(), previous_hash=head.hash)
+            _insert_as_then(connection, entry)
             head = replace(head, seq=seq, time=entry.time, hash=entry.hash)
         entries.save_head(connection, head)
     database.close()
     ledger = await open_ledger(ledger_url, clock=clock)
-    assert (await ledger.spend("default", "day")).settled_usd == Decimal("0.8")
+    assert (await ledger.spend("tenant/default", "day")).settled_usd == Decimal("0.8")
     assert (await ledger.append(Draft("calls", "call.completed", "key_1"))).seq == 4
     verification = await ledger.verify()
     assert (verification.entries, verification.problem) == (4, None)
@@ -58,7 +60,7 @@ async def test_a_store_of_a_newer_version_is_refused_and_left_alone(database: Da
     database.upgrade()
     with database.writing() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
-    with pytest.raises(LedgerTooNew, match="has revision 9999; this version knows up to 0002") as caught:
+    with pytest.raises(LedgerTooNew, match="has revision 9999; this version knows up to 0003") as caught:
         await open_ledger(ledger_url)
     assert isinstance(caught.value, LedgerError)
     assert not caught.value.retryable
@@ -73,3 +75,10 @@ async def test_many_may_open_an_empty_store_at_once(ledger_url: str) -> None:
     verification = await ledgers[0].verify()
     assert (verification.entries, verification.problem) == (4, None)
     await asyncio.gather(*(each.close() for each in ledgers))
+
+
+def _insert_as_then(connection: Connection, entry: Entry) -> None:
+    """An entry as the first revision stored it: it had neither tokens nor accounts."""
+    values = {name: value for name, value in asdict(entry).items() if name not in ("tokens", "accounts", "cost_usd")}
+    values |= {"time": time_text(entry.time), "data": "{}", "cost_nanos": nanos_up(entry.cost_usd, "cost_usd")}
+    connection.execute(insert(table("entries", *map(column, values))).values(values))

@@ -64,7 +64,7 @@ async def test_budgets_hold_across_processes(ledger_url: str) -> None:
         looks = 0
         async with asyncio.timeout(PATIENCE_SECONDS):
             while not all(worker.pipe.poll() for worker in workers):
-                spend = await ledger.spend("default", "month")
+                spend = await ledger.spend("tenant/default", "month")
                 assert spend.settled_usd + spend.held_usd <= limit
                 looks += 1
                 await asyncio.to_thread(wait, [worker.pipe for worker in workers if not worker.pipe.poll()], 0.02)
@@ -73,7 +73,7 @@ async def test_budgets_hold_across_processes(ledger_url: str) -> None:
     assert outcomes["held"] > 20
     assert outcomes["refused"] > 20
     assert outcomes.total() == 4 * 25 * 3
-    spend = await ledger.spend("default", "month")
+    spend = await ledger.spend("tenant/default", "month")
     assert spend.held_usd == 0
     assert spend.settled_usd == sum(entry.cost_usd for entry in await ledger.read())
     assert (await ledger.verify()).ok
@@ -86,10 +86,10 @@ async def test_the_hold_of_a_killed_process_lapses(ledger_url: str) -> None:
         assert worker.pipe.recv() == "held"
         worker.kill()
     ledger = await open_ledger(ledger_url)
-    assert (await ledger.spend("default", "month")).held_usd == 7
+    assert (await ledger.spend("tenant/default", "month")).held_usd == 7
     [lost] = await ledger.lapse(utc_now() + timedelta(seconds=1))
     assert (lost.type, lost.cost_usd, lost.data["hold"]) == ("call.lost", Decimal(7), "call_1")
-    spend = await ledger.spend("default", "month")
+    spend = await ledger.spend("tenant/default", "month")
     assert (spend.settled_usd, spend.held_usd) == (Decimal(7), Decimal(0))
     await ledger.close()
 

@@ -17,7 +17,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ledger.detectors import detectors
+from ledger import redaction
+from ledger.detectors import any_beginning, detectors
 from ledger.protocol import JsonValue
 from ledger.redaction import redact, redact_body, redact_json
 
@@ -175,6 +176,44 @@ def test_data_loses_secrets_in_values_keys_and_named_fields() -> None:
         "GITHUB_TOKEN": "[redacted:assigned-secret]",
         "tokens": 3,
     }
+
+
+def test_names_of_fields_are_remembered_when_they_are_harmless_and_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    names: set[str] = set()
+    monkeypatch.setattr(redaction, "_harmless_names", names)
+    secret, long = SECRETS[0][2], "n" * 65
+    data: JsonValue = {"prompt_tokens": 3, "said": secret, secret: 1, "password": "x", long: "y"}
+    redacted = {
+        "prompt_tokens": 3,
+        "said": "[redacted:bailey-key]",
+        "[redacted:bailey-key]": 1,
+        "password": "[redacted:assigned-secret]",
+        long: "y",
+    }
+    for _ in range(2):
+        assert redact_json(data) == redacted
+        assert names == {"prompt_tokens", "said"}
+    most = 0
+    for number in range(5000):
+        redact_json({f"name{number}": 1})
+        most = max(most, len(names))
+    assert most == 1024
+    assert redact_json(data) == redacted
+
+
+@pytest.mark.parametrize(("kind", "around", "secret"), SECRETS)
+def test_a_secret_is_found_in_long_text_as_in_short(kind: str, around: str, secret: str) -> None:
+    rest = "\nordinary text" * 1000
+    assert redact(around.format(secret) + rest).text == around.format(f"[redacted:{kind}]") + rest
+
+
+def test_every_beginning_is_looked_for() -> None:
+    for detector in detectors():
+        for beginning in detector.beginnings:
+            found = any_beginning().search(f"1{beginning}1")
+            assert found is not None, beginning
+            assert found.start() == 1, beginning
+    assert any_beginning().search("g s hf x a- nothing of it: /") is None
 
 
 def test_a_hundred_kilobytes_take_a_fraction_of_fifty_milliseconds() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -13,18 +15,29 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, rule
 
-from ledger.protocol import Budget, BudgetExceeded, Draft, UnknownHold, Window
+from ledger.protocol import Budget, BudgetExceeded, Draft, Reservation, UnknownHold, Window, tenant_account
 from ledger.sql_ledger import open_ledger
 from tests.ledger.clock import HandClock
 
 AMOUNTS = st.decimals(min_value=0, max_value=5, places=2)
+TOKENS = st.integers(0, 400)
+KEYS = st.sampled_from(["key/one", "key/two"])
 TENANTS = st.sampled_from(["alpha", "beta"])
 WINDOWS: list[Window] = ["day", "month", "total"]
 FORMATS: dict[Window, str] = {"day": "%Y-%m-%d", "month": "%Y-%m", "total": ""}
 
 
+def counts(work: Reservation, account: str) -> bool:
+    return account in (tenant_account(work.tenant), *work.accounts)
+
+
+def total(works: Iterable[Reservation]) -> tuple[Decimal, int]:
+    known = list(works)
+    return sum((work.amount_usd for work in known), Decimal(0)), sum(work.tokens for work in known)
+
+
 class Money(RuleBasedStateMachine):
-    """Holds by key, costs by tenant and time; reserve, settle, release, lapse, and time that passes."""
+    """Holds by key, costs by account and time; reserve, settle, release, lapse, and time that passes."""
 
     keys = Bundle("keys")
 
@@ -34,45 +47,58 @@ class Money(RuleBasedStateMachine):
         self.clock = HandClock()
         self.runner = asyncio.Runner()
         self.ledger = self.runner.run(open_ledger(f"sqlite:///{self.directory}/ledger.db", clock=self.clock))
-        self.holds: dict[str, tuple[str, Decimal, datetime]] = {}
-        self.costs: list[tuple[str, Decimal, datetime]] = []
+        self.holds: dict[str, tuple[Reservation, datetime]] = {}
+        self.costs: list[tuple[Reservation, datetime]] = []
 
-    def settled(self, tenant: str, window: Window) -> Decimal:
+    def settled(self, account: str, window: Window) -> tuple[Decimal, int]:
         now = self.clock().strftime(FORMATS[window])
-        return sum(
-            (cost for owner, cost, time in self.costs if owner == tenant and time.strftime(FORMATS[window]) == now),
-            Decimal(0),
+        return total(
+            cost for cost, time in self.costs if counts(cost, account) and time.strftime(FORMATS[window]) == now
         )
 
-    def held(self, tenant: str) -> Decimal:
-        return sum((amount for owner, amount, _ in self.holds.values() if owner == tenant), Decimal(0))
+    def held(self, account: str) -> tuple[Decimal, int]:
+        return total(reservation for reservation, _ in self.holds.values() if counts(reservation, account))
 
-    @rule(target=keys, tenant=TENANTS, amount=AMOUNTS, window=st.sampled_from(WINDOWS))
-    def reserve(self, tenant: str, amount: Decimal, window: Window) -> str:
-        key, limit = f"call_{len(self.costs)}_{len(self.holds)}_{self.clock().isoformat()}", Decimal(10)
+    def fits(self, reservation: Reservation, budget: Budget) -> bool:
+        (settled, held) = (self.settled(budget.account, budget.window), self.held(budget.account))
+        usd, tokens = settled[0] + held[0], settled[1] + held[1]
+        within_usd = budget.limit_usd is None or usd + reservation.amount_usd <= budget.limit_usd
+        within_tokens = budget.limit_tokens is None or tokens + reservation.tokens <= budget.limit_tokens
+        return (within_usd or not reservation.amount_usd) and (within_tokens or not reservation.tokens)
+
+    @rule(target=keys, tenant=TENANTS, amount=AMOUNTS, tokens=TOKENS, own=KEYS, window=st.sampled_from(WINDOWS))
+    def reserve(self, tenant: str, amount: Decimal, tokens: int, own: str, window: Window) -> str:
+        key = f"call_{len(self.costs)}_{len(self.holds)}_{self.clock().isoformat()}"
         while key in self.holds:
             key += "+"
-        fits = not amount or self.settled(tenant, window) + self.held(tenant) + amount <= limit
+        reservation = Reservation(tenant, amount, tokens, (own,))
+        budgets = [
+            Budget(tenant_account(tenant), Decimal(10), window),
+            Budget(own, Decimal(12), "day", limit_tokens=1000),
+        ]
+        fits = all(self.fits(reservation, budget) for budget in budgets)
         try:
-            self.runner.run(self.ledger.reserve(key, tenant, amount, Budget(limit, window)))
+            self.runner.run(self.ledger.reserve(key, reservation, budgets))
         except BudgetExceeded:
             assert not fits
         else:
             assert fits
-            self.holds[key] = (tenant, amount, self.clock())
+            self.holds[key] = (reservation, self.clock())
         return key
 
-    @rule(key=consumes(keys), cost=AMOUNTS)
-    def settle(self, key: str, cost: Decimal) -> None:
-        tenant = self.holds[key][0] if key in self.holds else "alpha"
-        draft = Draft("calls", "call.completed", "key_1", tenant=tenant, cost_usd=cost)
+    @rule(key=consumes(keys), cost=AMOUNTS, tokens=TOKENS)
+    def settle(self, key: str, cost: Decimal, tokens: int) -> None:
+        held = self.holds[key][0] if key in self.holds else Reservation("alpha")
+        draft = Draft(
+            "calls", "call.completed", "key_1", held.tenant, cost_usd=cost, tokens=tokens, accounts=held.accounts
+        )
         try:
             entry = self.runner.run(self.ledger.settle(key, draft))
         except UnknownHold:
             assert key not in self.holds
         else:
             del self.holds[key]
-            self.costs.append((tenant, cost, entry.time))
+            self.costs.append((replace(held, amount_usd=cost, tokens=tokens), entry.time))
 
     @rule(key=consumes(keys))
     def release(self, key: str) -> None:
@@ -85,11 +111,10 @@ class Money(RuleBasedStateMachine):
         self.clock.advance(minutes=-minutes)
         before, self.clock.now = self.clock.now, now
         lost = self.runner.run(self.ledger.lapse(before))
-        expected = [key for key, (_, _, created) in self.holds.items() if created < before]
+        expected = [key for key, (_, created) in self.holds.items() if created < before]
         assert sorted(str(entry.data["hold"]) for entry in lost) == sorted(expected)
         for key in expected:
-            tenant, amount, _ = self.holds.pop(key)
-            self.costs.append((tenant, amount, now))
+            self.costs.append((self.holds.pop(key)[0], now))
 
     @rule(hours=st.sampled_from([1, 11, 13, 24, 24 * 10, 24 * 40]))
     def time_passes(self, hours: int) -> None:
@@ -97,10 +122,11 @@ class Money(RuleBasedStateMachine):
 
     @invariant()
     def the_ledger_agrees(self) -> None:
-        for tenant in ("alpha", "beta"):
+        for account in ("tenant/alpha", "tenant/beta", "key/one", "key/two"):
             for window in WINDOWS:
-                spend = self.runner.run(self.ledger.spend(tenant, window))
-                assert (spend.settled_usd, spend.held_usd) == (self.settled(tenant, window), self.held(tenant))
+                spend = self.runner.run(self.ledger.spend(account, window))
+                assert (spend.settled_usd, spend.settled_tokens) == self.settled(account, window)
+                assert (spend.held_usd, spend.held_tokens) == self.held(account)
 
     def teardown(self) -> None:
         if hasattr(self, "ledger"):

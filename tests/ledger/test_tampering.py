@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Connection, create_engine, make_url
 from sqlalchemy.exc import DBAPIError
 
-from ledger.chain import seal
+from ledger.chain import made_ready, seal
 from ledger.protocol import Draft, Entry, LedgerDamaged
 from ledger.sql_ledger import SqlLedger, open_ledger
 from ledger.store import audit, entries
@@ -35,31 +35,45 @@ TAMPERING: dict[str, tuple[list[str], str]] = {
     "all entries gone": (["DELETE FROM entries"], "Entry 1 is missing"),
     "the head's hash": ([f"UPDATE head SET hash = '{'f' * 64}'"], "Entry 6 does not have the hash"),
     "the head gone": (["DELETE FROM head"], "The ledger's head is missing"),
+    "a second head": (["INSERT INTO head SELECT * FROM head"], "The ledger's head is missing or not the only one"),
     "a body": (["UPDATE bodies SET content = 'other', encoding = 'plain'"], "Entry 5 names a body"),
     "a body that cannot be unpacked": (["UPDATE bodies SET content = 'other'"], "Entry 5 names a body"),
+    "a short body": (
+        ["UPDATE bodies SET content = 'other' WHERE encoding = 'plain'"],
+        "Entry 6 names a body that does",
+    ),
     "a body gone": (["DELETE FROM bodies"], "Entry 5 names body"),
     "a body added": (
         [f"INSERT INTO bodies (digest, encoding, content) VALUES ('{'0' * 64}', 'plain', '')"],
         "Body 0000",
     ),
-    "a running total": (["UPDATE spend SET nanos = nanos - 1"], "The spend of tenant 'default' on 2025-11-21 does not"),
-    "a running total gone": (["DELETE FROM spend"], "The spend of tenant 'default' on 2025-11-21 does not"),
-    "a running total added": ([f"INSERT INTO spend VALUES ('other', '{DAY}', 1)"], "The spend of tenant 'other'"),
+    "tokens": (["UPDATE entries SET tokens = 7 WHERE seq = 2"], "Entry 2 was altered"),
+    "accounts": (["UPDATE entries SET accounts = 'key/2' WHERE seq = 2"], "Entry 2 was altered"),
+    "a running total of tokens": (
+        ["UPDATE spend SET tokens = 9"],
+        "The spend of tenant/default on 2025-11-21 does not",
+    ),
+    "a running total": (["UPDATE spend SET nanos = nanos - 1"], "The spend of tenant/default on 2025-11-21 does not"),
+    "a running total gone": (["DELETE FROM spend"], "The spend of tenant/default on 2025-11-21 does not"),
+    "a running total added": (
+        [f"INSERT INTO spend VALUES ('tenant/other', '{DAY}', 1, 0)"],
+        "The spend of tenant/other",
+    ),
 }
 
 
 @pytest.fixture
 async def ledger(ledger_url: str) -> SqlLedger:
-    """Six entries; 3 and 4 cost money, 5 names a body."""
+    """Six entries; 3 and 4 cost money, 5 names a body that is compressed, 6 a short one that is not."""
     ledger = await open_ledger(ledger_url, clock=HandClock())
-    body = await ledger.put_body(b"what was asked " * 20)
+    bodies = {5: await ledger.put_body(b"what was asked " * 100), 6: await ledger.put_body(b"what was asked")}
     for number in range(1, 7):
         draft = Draft(
             stream="calls",
             type="call.completed",
             actor="key_1",
             data={"number": number},
-            input_digest=body if number == 5 else None,
+            input_digest=bodies.get(number),
             cost_usd=Decimal(number if number in (3, 4) else 0),
         )
         await ledger.append(draft)
@@ -108,8 +122,8 @@ def test_the_spend_that_does_not_add_up_names_the_last_entry_that_counts(ledger_
     with behind_the_back(ledger_url) as connection:
         connection.exec_driver_sql("UPDATE spend SET nanos = 1")
         assert audit.verify(connection).problem == (
-            "The spend of tenant 'default' on 2025-11-21 does not add up at entry 4: "
-            "0.000000001 USD is recorded, the entries cost 7.000000000 USD."
+            "The spend of tenant/default on 2025-11-21 does not add up at entry 4: "
+            "0.000000001 USD and 0 tokens are recorded, the entries cost 7.000000000 USD and 0 tokens."
         )
 
 
@@ -121,21 +135,21 @@ def test_a_chain_written_anew_does_not_fit_the_head(ledger_url: str) -> None:
         connection.exec_driver_sql("DELETE FROM entries WHERE seq > 3")
         for seq in (4, 5, 6):
             kept.append(forged(kept[-1], seq))
-            entries.insert_entry(connection, kept[-1])
+            entries.insert_entry(connection, kept[-1], "{}")
         assert str(audit.verify(connection).problem).startswith("Entry 6 does not have the hash")
-        entries.insert_entry(connection, forged(kept[-1], 7))
+        entries.insert_entry(connection, forged(kept[-1], 7), "{}")
         assert str(audit.verify(connection).problem).startswith("Entry 7 was added")
 
 
 def forged(previous: Entry, seq: int) -> Entry:
     draft = Draft(stream="calls", type="call.completed", actor="somebody")
-    return seal(draft, seq=seq, time=previous.time, previous_hash=previous.hash)
+    return seal(made_ready(draft, {}), seq=seq, time=previous.time, previous_hash=previous.hash)
 
 
 @pytest.mark.usefixtures("ledger")
 def test_the_database_itself_refuses_to_change_what_is_recorded(ledger_url: str) -> None:
     insert = "INTO entries SELECT {}, time, stream, type, actor, tenant, cause, data, input_digest, output_digest,"
-    row = f"INSERT {insert} cost_nanos, NULL, previous_hash, hash FROM entries WHERE seq = 2"
+    row = f"INSERT {insert} cost_nanos, NULL, previous_hash, hash, tokens, accounts FROM entries WHERE seq = 2"
     attempts = [
         "UPDATE entries SET cost_nanos = 0",
         "UPDATE entries SET cost_nanos = cost_nanos WHERE seq = 1",

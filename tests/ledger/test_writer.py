@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from ledger.chain import made_ready
 from ledger.protocol import Draft, Entry, LedgerDamaged, LedgerUnavailable, UnknownHold
+from ledger.store import entries
 from ledger.store.database import Database
 from ledger.store.transactions import Writing
 from ledger.writer import MOST_TOGETHER, Writer
 from tests.ledger.clock import HandClock
 
-DRAFT = Draft("calls", "call.completed", "key_1")
+READY = made_ready(Draft("calls", "call.completed", "key_1"), {})
 
 
 class CountingStore:
@@ -51,57 +54,100 @@ def writer(store: CountingStore) -> Iterator[Writer]:
 
 
 def append(transaction: Writing) -> Entry:
-    return transaction.append(DRAFT)
+    return transaction.append(READY)
 
 
-def submit_together(writer: Writer, *acts: Callable[[Writing], Entry]) -> list[Future[Entry]]:
-    """Submit while the writer is busy, so that the acts wait together."""
-    busy, free = threading.Event(), threading.Event()
+def stumble(transaction: Writing) -> Entry:
+    transaction.append(READY)
+    raise KeyError("a defect")
 
-    def wait(_: Writing) -> None:
-        busy.set()
-        assert free.wait(10)
 
-    waiting = writer.submit(wait)
-    assert busy.wait(10)
+class Held:
+    """A write that says when its turn has come, and then waits until it is let go."""
+
+    def __init__(self) -> None:
+        self.begun, self.free = threading.Event(), threading.Event()
+
+    def __call__(self, transaction: Writing) -> Entry:
+        self.begun.set()
+        assert self.free.wait(10)
+        return append(transaction)
+
+
+def submit_together(writer: Writer, *acts: Callable[[Writing], Entry]) -> list[asyncio.Future[Entry]]:
+    """Submit while the writer is busy with an entry of its own, so that the acts wait together."""
+    held = Held()
+    writer.submit(held)
+    assert held.begun.wait(10)
     futures = [writer.submit(act) for act in acts]
-    free.set()
-    waiting.result(10)
+    held.free.set()
     return futures
 
 
-def test_what_waits_together_is_one_commit(writer: Writer, store: CountingStore) -> None:
-    futures = submit_together(writer, *[append] * 50)
-    assert [future.result(10).seq for future in futures] == list(range(1, 51))
+async def seqs(*futures: asyncio.Future[Entry]) -> list[int]:
+    async with asyncio.timeout(10):
+        return [(await future).seq for future in futures]
+
+
+def recorded(store: CountingStore) -> list[int]:
+    with store.database.reading() as connection:
+        return [entry.seq for entry in entries.all_entries(connection)]
+
+
+async def test_what_waits_together_is_one_commit(writer: Writer, store: CountingStore) -> None:
+    assert await seqs(*submit_together(writer, *[append] * 50)) == list(range(2, 52))
     assert store.commits == 2
     futures = submit_together(writer, *[append] * (MOST_TOGETHER + 1))
-    assert futures[-1].result(10).seq == 50 + MOST_TOGETHER + 1
+    assert await seqs(futures[-1]) == [52 + MOST_TOGETHER + 1]
     assert store.commits == 5
 
 
-def test_a_refusal_is_of_one_write(writer: Writer, store: CountingStore) -> None:
+async def test_what_waits_together_wakes_the_thread_and_the_event_loop_once(
+    writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wakes: Counter[str] = Counter()
+
+    def counted(what: str, wake: Callable[..., object]) -> Callable[..., object]:
+        def wake_and_count(*arguments: object) -> object:
+            wakes[what] += 1
+            return wake(*arguments)
+
+        return wake_and_count
+
+    loop = asyncio.get_running_loop()
+    monkeypatch.setattr(writer._thread, "submit", counted("thread", writer._thread.submit))
+    monkeypatch.setattr(loop, "call_soon_threadsafe", counted("loop", loop.call_soon_threadsafe))
+    await seqs(*submit_together(writer, *[append] * 50))
+    assert wakes == {"thread": 1, "loop": 2}  # the one that was waited for, and all the others
+    while writer._awake:
+        await asyncio.sleep(0)
+    await seqs(writer.submit(append))
+    assert wakes == {"thread": 2, "loop": 3}
+
+
+async def test_a_refusal_is_of_one_write(writer: Writer, store: CountingStore) -> None:
     first, refused, last = submit_together(
-        writer, append, lambda transaction: transaction.settle("call_1", DRAFT), append
+        writer, append, lambda transaction: transaction.settle("call_1", READY), append
     )
     with pytest.raises(UnknownHold):
-        refused.result(10)
-    assert (first.result(10).seq, last.result(10).seq) == (1, 2)
+        await refused
+    assert await seqs(first, last) == [2, 3]
     assert store.commits == 2
 
 
-def test_a_transaction_that_fails_is_tried_again_write_by_write(writer: Writer, store: CountingStore) -> None:
+async def test_a_transaction_that_fails_is_tried_again_write_by_write(writer: Writer, store: CountingStore) -> None:
     def fail(transaction: Writing) -> Entry:
-        transaction.append(DRAFT)
+        transaction.append(READY)
         raise LedgerDamaged("This one cannot be written.")
 
     first, failed, last = submit_together(writer, append, fail, append)
     with pytest.raises(LedgerDamaged, match="This one"):
-        failed.result(10)
-    assert (first.result(10).seq, last.result(10).seq) == (1, 2)
+        await failed
+    assert await seqs(first, last) == [2, 3]
     assert store.commits == 3
 
 
-def test_an_unavailable_store_is_so_for_all_and_tried_once(writer: Writer, store: CountingStore) -> None:
+async def test_an_unavailable_store_is_so_for_all_and_tried_once(writer: Writer, store: CountingStore) -> None:
     attempts = []
 
     def fail(_: Writing) -> Entry:
@@ -110,24 +156,61 @@ def test_an_unavailable_store_is_so_for_all_and_tried_once(writer: Writer, store
 
     for future in submit_together(writer, append, fail, append):
         with pytest.raises(LedgerUnavailable, match="disk is full"):
-            future.result(10)
+            await future
     assert (len(attempts), store.commits) == (1, 1)
-    assert writer.submit(append).result(10).seq == 1
+    assert await seqs(writer.submit(append)) == [2]
 
 
-def test_a_defect_leaves_nobody_waiting_and_nothing_written(writer: Writer) -> None:
-    def stumble(transaction: Writing) -> Entry:
-        transaction.append(DRAFT)
-        raise KeyError("a defect")
-
+async def test_a_defect_leaves_nobody_waiting_and_nothing_written(writer: Writer) -> None:
     for future in submit_together(writer, append, stumble):
         with pytest.raises(KeyError, match="a defect"):
-            future.result(10)
-    assert writer.submit(append).result(10).seq == 1
+            await future
+    assert await seqs(writer.submit(append)) == [2]
 
 
-def test_closing_finishes_what_waits(store: CountingStore) -> None:
+async def test_a_defect_does_not_stop_who_waits_for_the_next_transaction(writer: Writer) -> None:
+    *stumbled, last = submit_together(writer, *[stumble] * MOST_TOGETHER, append)
+    assert await seqs(last) == [2]
+    assert {type(future.exception()) for future in stumbled} == {KeyError}
+
+
+async def test_who_is_cancelled_before_the_turn_is_not_recorded_and_after_it_is(
+    writer: Writer, store: CountingStore
+) -> None:
+    before, held = Held(), Held()
+    writer.submit(before)
+    assert before.begun.wait(10)
+    begun, waiting, neighbour = writer.submit(held), writer.submit(append), writer.submit(append)
+    waiting.cancel()
+    before.free.set()
+    assert held.begun.wait(10)
+    begun.cancel()
+    held.free.set()
+    assert await seqs(neighbour) == [3]
+    assert begun.cancelled()
+    assert recorded(store) == [1, 2, 3]
+
+
+async def test_closing_finishes_what_waits(store: CountingStore) -> None:
     writer = Writer(store.writing)
     futures = submit_together(writer, *[append] * 10)
     writer.close()
-    assert [future.result(0).seq for future in futures] == list(range(1, 11))
+    assert store.commits == 2
+    assert await seqs(*futures) == list(range(2, 12))
+
+
+def test_an_event_loop_that_is_closed_meanwhile_takes_neither_write_nor_thread_with_it(
+    writer: Writer, store: CountingStore
+) -> None:
+    held = Held()
+
+    async def leave() -> None:
+        writer.submit(held)
+        assert held.begun.wait(10)
+        writer.submit(append)
+
+    asyncio.run(leave())
+    held.free.set()
+    writer.close()
+    assert store.commits == 2
+    assert recorded(store) == [1, 2]

@@ -17,7 +17,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from ledger.protocol import Budget, BudgetExceeded, Draft
+from ledger.protocol import Budget, BudgetExceeded, Draft, Reservation
 from ledger.sql_ledger import SqlLedger, open_ledger
 
 
@@ -84,14 +84,14 @@ def append_entries(pipe: Connection, url: str, name: str, number: int | None) ->
 
 def spend_money(pipe: Connection, url: str, name: str, limit_usd: Decimal) -> None:
     """25 tasks at once reserve, then settle for less, or release; say how many were let through and refused."""
-    budget, chance = Budget(limit_usd), random.Random(name)
+    budgets, chance = [Budget("tenant/default", limit_usd)], random.Random(name)
     outcomes = {"held": 0, "refused": 0}
 
     async def task(ledger: SqlLedger, number: int) -> None:
         for turn in range(3):
             key, amount = f"{name}/{number}/{turn}", Decimal(chance.randint(1, 900)).scaleb(-3)
             try:
-                await ledger.reserve(key, "default", amount, budget)
+                await ledger.reserve(key, Reservation("default", amount), budgets)
             except BudgetExceeded:
                 outcomes["refused"] += 1
                 continue
@@ -116,7 +116,7 @@ def hold_and_wait(pipe: Connection, url: str, key: str, amount_usd: Decimal) -> 
 
     async def main() -> None:
         ledger = await open_ledger(url)
-        await ledger.reserve(key, "default", amount_usd, Budget(Decimal(100)))
+        await ledger.reserve(key, Reservation("default", amount_usd), [Budget("tenant/default", Decimal(100))])
         pipe.send("held")
         pipe.recv()
 
