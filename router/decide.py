@@ -7,39 +7,56 @@ Nothing is sent and nobody waits. The router asks on every call. What may be sen
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from inference.adapters import TakesAdapters, adapters_of, split_adapter, with_adapter
 from inference.catalog import Catalog, ModelBase
-from inference.errors import ModelNotFound
+from inference.errors import EngineError, ModelNotFound
 from inference.protocol import Caller, Capability, ChatRequest, EmbedRequest, Engine, ModelCard
 from inference.versions import split_address
-from router.difficulty import estimate
+from router.budgets import budgets_of
+from router.difficulty import Difficulty, estimate
 from router.errors import PolicyRefused
 from router.fallback import with_fallbacks
+from router.planning import Planner, under
 from router.policy import Needs, feasible, needs
+from router.privacy.assessment import Assessment, assess
+from router.privacy.spec import PrivacySpec
+from router.privacy.texts import Asked
+from router.resilience.guard import Guard
+from router.resilience.guards import Guards
+from router.resilience.passing import without_ejected
 from router.route import Route, affordable, choose, direct, expected_cost
-from router.spec import RouteSpec, TenantSpec
+from router.spec import BudgetSpec, RouteSpec, TenantSpec
+from router.standing import Standing, explained, paced
 from router.versions.versions import Versions
+from router.workloads import WorkloadSpec
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What models.yaml says about routing; `tenants` and `routes` by name. `placed`: models are on a Ray cluster."""
+    """What models.yaml says about routing; by name. `placed`: models are on a Ray cluster."""
 
     catalog: Catalog
     routes: Mapping[str, RouteSpec]
     tenants: Mapping[str, TenantSpec]
     air_gapped: bool
     placed: bool = False
+    model_budgets: Mapping[str, BudgetSpec] = field(default_factory=dict)
+    workloads: Mapping[str, WorkloadSpec] = field(default_factory=dict)
+    privacy: PrivacySpec = field(default_factory=PrivacySpec)
 
 
 class Decider:
-    """Decides by rules, among the versions that there are now."""
+    """Decides by rules, among the versions that there are now, and with an eye on what is left to spend."""
 
-    def __init__(self, rules: Rules, versions: Versions) -> None:
+    def __init__(self, rules: Rules, versions: Versions, standing: Standing, guards: Guards | None = None) -> None:
         self._rules = rules
+        self._guards = guards or Guards()
         self._versions = versions
+        self._standing = standing
+        self.planner = Planner(rules.catalog)
+        self._remote = any(model.remote for model in rules.catalog.models)
 
     def models(self, engines: Mapping[str, Engine]) -> Sequence[ModelCard]:
         """Every route, every model that has an engine, versions that may be asked for by name, adapters in use."""
@@ -66,11 +83,18 @@ class Decider:
 
     def decide(self, request: ChatRequest) -> Route:
         """Which models may answer, in order, and why. Raises `EngineError`."""
-        self._check_tenant(request.caller, request.model)
-        difficulty, wanted = estimate(request), needs(request)
+        tenant = self._check_tenant(request.caller, request.model)
+        difficulty, found = estimate(request), self._assessed(request)
+        wanted = replace(needs(request), barred=self._barred(request.caller), found=found)
         if spec := self._rules.routes.get(request.model):
             allowed = feasible(self._members(spec), wanted, air_gapped=self._rules.air_gapped)
+            pressure = self._standing.pressure(
+                budgets_of(tenant, self._rules.model_budgets, request.caller, model=None)
+            )
+            made = None if pressure.soft_limit_of else self.planner.plan(spec, allowed, request)
+            spec, allowed = self.planner.restrict(made, paced(spec, pressure), allowed)
             route = choose(spec, allowed, self._rules.catalog, difficulty, request)
+            route = explained(under(made, route), pressure)
         else:
             model, adapter = self._named(request.model)
             # A named model judges the length itself, with its own tokenizer.
@@ -78,7 +102,10 @@ class Decider:
             route = replace(direct(model, difficulty, request), adapter=adapter)
         if not route.adapter:  # no other model has it
             route = with_fallbacks(route, self._rules.catalog, wanted, air_gapped=self._rules.air_gapped)
-        return affordable(self._with_versions(route, request), request)
+        route = affordable(self._with_versions(route, request), request)
+        # A canary that fails is asked on: what it does not answer, the stable version does, and it counts against it.
+        canary = route.candidates[0] if self._versions.on_trial(route.candidates[0]) else None
+        return replace(without_ejected(route, request, self.guard, canary), found=found)
 
     def _with_versions(self, route: Route, request: ChatRequest) -> Route:
         """The route with the versions that answer this conversation; who asks for a version gets that.
@@ -93,19 +120,48 @@ class Decider:
             for version in self._versions.answering(model.name, request)
             if not route.adapter or route.adapter in adapters_of(version)
         )
-        return replace(route, candidates=candidates, expected_cost_usd=expected_cost(candidates[0].price, request))
+        cost = expected_cost(candidates[0].price, request)
+        share = self._versions.share(candidates[0])
+        chance = share * route.propensity
+        return replace(route, candidates=candidates, expected_cost_usd=cost, propensity=chance)
 
-    def embedder(self, request: EmbedRequest) -> ModelBase:
+    def guard(self, model: ModelBase) -> Guard:
+        """What stands before a version's engine."""
+        return self._guards.of(self._versions.key(model), model.resilience)
+
+    def privacy(self, caller: Caller) -> PrivacySpec:
+        """The rules for what is found in a caller's requests."""
+        own = self._rules.tenants[caller.tenant].privacy
+        return self._rules.privacy.stricter(own) if own else self._rules.privacy
+
+    def _assessed(self, request: Asked) -> Assessment:
+        """What is found in a request; where no rule could follow from it, nobody looks."""
+        rules = self.privacy(request.caller)
+        return assess(request, rules) if self._remote or rules.refuses else Assessment(rules)
+
+    def _barred(self, caller: Caller) -> Mapping[str, EngineError]:
+        """The models that the caller's workload may not use."""
+        workload = self._rules.workloads.get(caller.workload)
+        if workload is None:
+            return {}
+        stable = [self._versions.stable(model.name) for model in self._rules.catalog.models]
+        reasons = {model.name: workload.refuses(model.name, self._versions.weights(model)) for model in stable}
+        return {name: PolicyRefused(reason) for name, reason in reasons.items() if reason}
+
+    def embedding(self, request: EmbedRequest) -> Route:
         """The model that embeds, in its stable version: vectors of two versions cannot be compared.
 
         Raises `EngineError`.
         """
         self._check_tenant(request.caller, request.model)
-        wanted = Needs({"embeddings": "model"}, request.caller.data_class)
+        barred, found = self._barred(request.caller), self._assessed(request)
+        wanted = Needs({"embeddings": "model"}, request.caller.data_class, barred=barred, found=found)
         spec = self._rules.routes.get(request.model)
         candidates = self._members(spec) if spec else [self._model(request.model)]
         model = feasible(candidates, wanted, air_gapped=self._rules.air_gapped).models[0]
-        return model if split_address(request.model)[1] else self._versions.stable(model.name)
+        stable = model if split_address(request.model)[1] else self._versions.stable(model.name)
+        as_prompt = ChatRequest(model.name, prompt="\n".join(request.texts), caller=request.caller)
+        return replace(direct(stable, Difficulty(0.0, {}), as_prompt), found=found)
 
     def _members(self, spec: RouteSpec) -> list[ModelBase]:
         return [self._model(name) for name in spec.models]

@@ -14,11 +14,17 @@ class PolicyRefused(EngineError):
 
 
 class QuotaExceeded(EngineError):
-    """The call's worst case does not fit the tenant's budget; nothing was sent."""
+    """The call's worst case does not fit a budget of its tenant, key or task; nothing was sent."""
 
     status = 429
     type = "insufficient_quota"
     code = "insufficient_quota"
+
+
+class ModelQuotaExceeded(QuotaExceeded):
+    """It does not fit the budget of this model; another one may answer."""
+
+    retryable = True
 
 
 class CostLimitExceeded(NoStrongerModel):

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from inference import capabilities
 from inference.catalog import ModelBase
 from inference.errors import ContextLengthExceeded, EngineError, UnsupportedParameter
 from inference.protocol import Capability, ChatRequest
 from router.errors import PolicyRefused
+from router.privacy.assessment import NOTHING_FOUND, Assessment
 
 _MILDEST_FIRST: tuple[type[EngineError], ...] = (ContextLengthExceeded, UnsupportedParameter, PolicyRefused)
 
@@ -30,12 +31,15 @@ class PassedOver:
 class Needs:
     """What an answer takes: capabilities, each with the request's field that asks for it, and room for the prompt.
 
-    `least_tokens` is a low estimate, so that only the hopeless is refused.
+    `least_tokens` is a low estimate, so that only the hopeless is refused. `barred` names models that may not answer
+    for other reasons, with those; `found` is what of the request is for nobody's, or not for everybody's, eyes.
     """
 
     capabilities: Mapping[Capability, str]
     data_class: str
     least_tokens: int = 0
+    barred: Mapping[str, EngineError] = field(default_factory=dict)
+    found: Assessment = NOTHING_FOUND
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +85,16 @@ def feasible(candidates: Sequence[ModelBase], needs: Needs, *, air_gapped: bool)
 
 
 def _refusal(model: ModelBase, needs: Needs, air_gapped: bool) -> EngineError | None:
+    if barred := needs.barred.get(model.name):
+        return barred
     if model.remote and air_gapped:
         return PolicyRefused("it is outside the walls and this appliance is air-gapped")
     # What is declared counts; undeclared, a local model may see everything and a remote one nothing.
     sees = model.data_classes if model.data_classes is not None else (() if model.remote else (needs.data_class,))
     if needs.data_class not in sees:
         return PolicyRefused(f"it may not see data of class {needs.data_class!r}")
+    if reason := needs.found.refusal(remote=model.remote):
+        return PolicyRefused(reason)
     if lacking := [name for name in needs.capabilities if name not in model.capabilities]:
         return UnsupportedParameter(f"it lacks {', '.join(lacking)}", param=needs.capabilities[lacking[0]])
     if needs.least_tokens > model.context_tokens:

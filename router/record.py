@@ -16,6 +16,8 @@ from inference.collect import Collector, completion_bytes, completion_from_bytes
 from inference.errors import DeadlineExceeded, EngineError
 from inference.protocol import Caller, Completion, Usage
 from ledger.protocol import Draft, JsonValue, Ledger
+from router.budgets import accounts_of, tokens_of
+from router.plans import as_json as plan_as_json
 from router.route import Route
 from router.versions.pace import Timing
 from router.versions.versions import Answered, counts_against
@@ -33,7 +35,10 @@ def call_key(request_id: str) -> str:
 
 @dataclass(slots=True)
 class CallRecord:
-    """Fills up while a call runs. `prompt_tokens` is an estimate for calls that end without a count."""
+    """Fills up while a call runs. `prompt_tokens` is an estimate for calls that end without a count.
+
+    `answer_of` names the call whose answer this one got, if it made none of its own (router/sharing.py).
+    """
 
     kind: Kind
     request_id: str
@@ -52,6 +57,8 @@ class CallRecord:
     first_chunk_seconds: float | None = None
     weights: str | None = None
     admitted: float | None = None
+    answer_of: str = ""
+    retried: list[str] = field(default_factory=list)
 
     def begin(self, model: ModelBase, weights: str | None = None) -> None:
         """An attempt starts; until something else is known it counts as cancelled. `weights` is the digest of its."""
@@ -61,6 +68,10 @@ class CallRecord:
     def admit(self) -> None:
         """The attempt has its slot: from now on it is the engine's time."""
         self.admitted = time.monotonic()
+
+    def retry(self, error: EngineError) -> None:
+        """The same model is asked again after this."""
+        self.retried.append(error.message)
 
     def fail(self, error: EngineError) -> None:
         """The attempt failed."""
@@ -114,6 +125,8 @@ class CallRecord:
             output_body=completion_bytes(self.collector.partial()) if self.collector.chunks else None,
             cost_usd=self.cost_usd,
             key=call_key(self.request_id),
+            tokens=tokens_of(self.counted),
+            accounts=accounts_of(self.caller, self.model.name) if self.model else (),
         )
 
     def _decision(self) -> Mapping[str, JsonValue]:
@@ -122,13 +135,22 @@ class CallRecord:
             "kind": self.kind,
             "request_id": self.request_id,
             "data_class": self.caller.data_class,
+            **({"workload": self.caller.workload} if self.caller.workload else {}),
             "asked": route.asked,
             "reason": route.reason,
             "difficulty": route.difficulty.score,
             "features": dict(route.difficulty.features),
+            **({"plan": plan_as_json(route.plan)} if route.plan else {}),
+            **({"privacy": self._privacy()} if route.found.counts else {}),
             "expected_cost_usd": f"{route.expected_cost_usd:f}",
+            "budget_price": round(route.budget_price, 3),
+            "propensity": route.propensity,
             "passed_over": [{"model": passed.model, "reason": passed.reason} for passed in route.passed_over],
         }
+
+    def _privacy(self) -> Mapping[str, JsonValue]:
+        counts = {str(kind): dict(what) for kind, what in self.route.found.counts.items()}
+        return {"found": counts, "done": self.route.found.line(remote=bool(self.model and self.model.remote))}
 
     def _outcome(self) -> Mapping[str, JsonValue]:
         return {
@@ -137,8 +159,10 @@ class CallRecord:
             "version": self.model.version if self.model else None,
             "weights": self.weights,
             "tier": self.model.tier if self.model else None,
+            **({"answer_of": self.answer_of} if self.answer_of else {}),
             "cpu_fallback_of": self.route.stands_in.get(self.model.name) if self.model else None,
             "taken_over": [{"model": model, "error": error} for model, error in self.taken_over],
+            **({"retried": list(self.retried)} if self.retried else {}),
             "prompt_tokens": self.counted.prompt_tokens,
             "completion_tokens": self.counted.completion_tokens,
             "usage_estimated": self.counted.estimated,

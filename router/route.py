@@ -12,7 +12,9 @@ from inference.errors import NoStrongerModel
 from inference.protocol import ChatRequest, Usage
 from router.difficulty import Difficulty
 from router.errors import CostLimitExceeded
+from router.plans import Plan
 from router.policy import Feasible, PassedOver, prompt_bytes
+from router.privacy.assessment import NOTHING_FOUND, Assessment
 from router.spec import RouteSpec
 
 
@@ -21,7 +23,9 @@ class Route:
     """The chosen model first, then those that may take over before the first token.
 
     `stands_in` names candidates that are there only for another model: fallback -> model. `adapter` is the adapter of
-    the model that was asked for, if one was.
+    the model that was asked for, if one was. `budget_price` is what a dollar counted for (router/standing.py).
+    `propensity` is the chance with which this decision came out as it did: below 1 where versions share a model.
+    `found` is what of the request is not for everybody's eyes, `plan` why a checked request starts where it does.
     """
 
     asked: str
@@ -32,6 +36,21 @@ class Route:
     expected_cost_usd: Decimal
     stands_in: Mapping[str, str] = field(default_factory=dict)
     adapter: str = ""
+    budget_price: float = 1.0
+    propensity: float = 1.0
+    found: Assessment = NOTHING_FOUND
+    plan: Plan | None = None
+
+    def of(self, candidates: tuple[ModelBase, ...], gone: Sequence[PassedOver], request: ChatRequest) -> Route:
+        """The route of fewer candidates; those that are gone stand in for nobody."""
+        names = {model.name for model in candidates}
+        return replace(
+            self,
+            candidates=candidates,
+            passed_over=(*self.passed_over, *gone),
+            stands_in={fallback: model for fallback, model in self.stands_in.items() if fallback in names},
+            expected_cost_usd=expected_cost(candidates[0].price, request),
+        )
 
     def answers_as(self, model: ModelBase) -> str:
         """What a candidate is called when it answers."""
@@ -82,8 +101,7 @@ def affordable(route: Route, request: ChatRequest) -> Route:
     if not candidates:
         reasons = "; ".join(f"{passed.model}: {passed.reason}" for passed in dear)
         raise CostLimitExceeded(f"No model may answer for the {limit:f} USD that this call may cost ({reasons}).")
-    cost = expected_cost(candidates[0].price, request)
-    return replace(route, candidates=candidates, passed_over=(*route.passed_over, *dear), expected_cost_usd=cost)
+    return route.of(candidates, dear, request)
 
 
 def _floor(
@@ -105,20 +123,29 @@ def _price_rank(price: Price) -> Decimal:
 
 
 def expected_cost(price: Price, request: ChatRequest) -> Decimal:
-    """What a typical answer costs: 4 bytes a token in, half of the allowed (or 256) tokens out."""
+    """What a typical answer costs."""
+    return price.cost_usd(expected_usage(request)).quantize(Decimal("1e-9")).normalize()
+
+
+def expected_usage(request: ChatRequest) -> Usage:
+    """What a typical answer uses: 4 bytes a token in, half of the allowed (or 256) tokens out."""
     output = (request.sampling.max_tokens or 512) // 2
-    usage = Usage(prompt_bytes(request) // 4, output * request.sampling.n)
-    return price.cost_usd(usage).quantize(Decimal("1e-9")).normalize()
+    return Usage(prompt_bytes(request) // 4, output * request.sampling.n)
 
 
 def worst_cost(model: ModelBase, request: ChatRequest) -> Decimal:
-    """The most a call can cost: no token is shorter than a byte, no answer longer than allowed or than the context."""
+    """The most a call can cost."""
+    return model.price.cost_usd(worst_usage(model, request))
+
+
+def worst_usage(model: ModelBase, request: ChatRequest) -> Usage:
+    """The most a call can use: no token is shorter than a byte, no answer longer than allowed or than the context."""
     prompt_tokens = min(prompt_bytes(request) + 16 * (len(request.messages) + 1), model.context_tokens)
     output = min(request.sampling.max_tokens or model.context_tokens, model.context_tokens)
-    return model.price.cost_usd(Usage(prompt_tokens, output * request.sampling.n))
+    return Usage(prompt_tokens, output * request.sampling.n)
 
 
-def worst_embedding_cost(model: ModelBase, texts: Sequence[str]) -> Decimal:
-    """The most that embedding texts can cost; each is read up to the model's context."""
+def worst_embedding_usage(model: ModelBase, texts: Sequence[str]) -> Usage:
+    """The most that embedding texts can use; each is read up to the model's context."""
     tokens = sum(min(len(text.encode()) + 16, model.context_tokens) for text in texts)
-    return model.price.cost_usd(Usage(tokens, 0))
+    return Usage(tokens, 0)

@@ -7,12 +7,11 @@ before anything is sent and settled afterwards, also when the client goes away i
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import AsyncGenerator, Coroutine, Iterator, Mapping, Sequence
-from contextlib import ExitStack, aclosing, asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from contextlib import ExitStack, aclosing, asynccontextmanager, contextmanager
 from dataclasses import replace
-from decimal import Decimal
+from functools import partial
 
 from inference.catalog import ModelBase
 from inference.collect import request_bytes
@@ -26,27 +25,27 @@ from inference.protocol import (
     Health,
     ModelCard,
     Tokens,
+    Usage,
 )
 from inference.replicas import MayBeCold
-from ledger.protocol import Accounts, BudgetExceeded, Ledger, LedgerDamaged, LedgerUnavailable, UnknownHold
+from ledger.protocol import Accounts, Ledger
+from router.accounting import Accounting
+from router.budgets import rates_of, tokens_of
 from router.decide import Decider, Rules
-from router.difficulty import Difficulty
-from router.errors import QuotaExceeded
+from router.errors import PolicyRefused, QuotaExceeded
 from router.fallback import may_be_replaced, without
 from router.limits import Slots
+from router.planning import Planner
 from router.policy import prompt_bytes
-from router.record import CallRecord, Kind, call_key, refusal
-from router.route import Route, direct, worst_cost, worst_embedding_cost
+from router.privacy.assessment import outbound
+from router.privacy.restore import Restorer
+from router.rates import Rates
+from router.record import CallRecord
+from router.resilience.guards import Guards
+from router.route import Route, expected_usage, worst_embedding_usage, worst_usage
+from router.spec import RouteSpec
 from router.versions.versions import Versions
-
-
-@contextmanager
-def _recording() -> Iterator[None]:
-    """What cannot be recorded is not done."""
-    try:
-        yield
-    except (LedgerUnavailable, LedgerDamaged) as error:
-        raise EngineUnavailable(f"The ledger cannot be written, so no call is made: {error}") from error
+from router.workloads import R, slots_of
 
 
 class Router:
@@ -66,19 +65,30 @@ class Router:
         self._rules = rules
         self._engines = engines
         self._versions = versions or Versions(rules.catalog)
-        self._decider = Decider(rules, self._versions)
-        self._ledger = ledger
-        self._accounts = accounts
+        self._accounting = Accounting(rules, ledger, accounts)
+        self.standing = self._accounting.standing
+        self.guards = Guards()
+        self._decider = Decider(rules, self._versions, self.standing, self.guards)
+        self._rates = Rates(time.monotonic)
         self.slots: dict[str, Slots] = {}
         for model in rules.catalog.models:
-            self._slots(model)
-        self._pending: set[asyncio.Task[object]] = set()
+            self._slots(model, "")
 
     # -- deciding ---------------------------------------------------------------------------------------------
 
     def models(self) -> Sequence[ModelCard]:
         """Every route, every model that has an engine, versions that may be asked for by name, adapters in use."""
         return self._decider.models(self._engines)
+
+    @property
+    def planner(self) -> Planner:
+        """What plans requests whose answers will be checked; takes what was learnt."""
+        return self._decider.planner
+
+    @property
+    def routes(self) -> Mapping[str, RouteSpec]:
+        """The routes by name."""
+        return self._rules.routes
 
     def decide(self, request: ChatRequest) -> Route:
         """Which models may answer, in order, and why; nothing is sent. Raises `EngineError`."""
@@ -98,20 +108,26 @@ class Router:
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         """Answer through the first candidate that can. Raises `EngineError`."""
+        request = self._classed(request)
         with ExitStack() as held:
             record = await self._open(request, held)
+            held.enter_context(self._within_rates(record, expected_usage(request)))
             for model in record.route.candidates:
                 try:
-                    async with self._accounted(model, record, worst_cost(model, request), request):
-                        sent = replace(request, model=self._versions.sent_as(model, record.route.adapter))
-                        async with aclosing(self._engine(model).stream(sent)) as chunks:
+                    async with self._accounted(model, record, worst_usage(model, request), request):
+                        sent, restorer = self._sent(request, model, record.route.adapter)
+                        asked = partial(self._engine(model).stream, sent)
+                        guarded = self._decider.guard(model).stream(asked, request.deadline, record.retry)
+                        async with aclosing(guarded) as chunks:
                             async for chunk in chunks:
-                                yield self._observed(chunk, record, model)
+                                restored = restorer.restore(chunk) if restorer else chunk
+                                yield self._observed(restored, record, model)
                         record.collector.completion()  # a stream that stops half-way is an error
                         record.ending = "finished"
-                except EngineError:
+                except EngineError as error:
                     if not record.may_be_taken_over:
                         raise
+                    record.taken_over.append((model.name, error.message))
                 else:
                     return
 
@@ -122,7 +138,7 @@ class Router:
             held.enter_context(self._versions.in_use(route.candidates))
             route = await self._without_cold(route)
         except EngineError as error:
-            await self._refuse("generate", request, error)
+            await self._accounting.refuse("generate", request, error)
             raise
         tokens = prompt_bytes(request) // 4
         return CallRecord("generate", request.request_id, request.caller, route, tokens, request_bytes(request))
@@ -142,18 +158,20 @@ class Router:
 
     async def embed(self, request: EmbedRequest) -> Embeddings:
         """Embed through the named model, under the same rules and budgets. Raises `EngineError`."""
+        request = self._classed(request)
         try:
-            model = self._decider.embedder(request)
+            route = self._decider.embedding(request)
         except EngineError as error:
-            await self._refuse("embed", request, error)
+            await self._accounting.refuse("embed", request, error)
             raise
-        as_prompt = ChatRequest(model.name, prompt="\n".join(request.texts), caller=request.caller)
-        route = direct(model, Difficulty(0.0, {}), as_prompt)
-        tokens, said = prompt_bytes(as_prompt) // 4, "\n".join(request.texts).encode()
+        model, said = route.candidates[0], "\n".join(request.texts).encode()
+        tokens = len(said) // 4
         record = CallRecord("embed", request.request_id, request.caller, route, tokens, said)
-        with self._versions.in_use([model]):
-            async with self._accounted(model, record, worst_embedding_cost(model, request.texts), request):
-                embeddings = await self._engine(model).embed(replace(request, model=self._versions.sent_as(model)))
+        worst = worst_embedding_usage(model, request.texts)
+        with self._versions.in_use([model]), self._within_rates(record, Usage(tokens)):
+            async with self._accounted(model, record, worst, request):
+                asked = partial(self._engine(model).embed, self._sent(request, model)[0])
+                embeddings = await self._decider.guard(model).call(asked, request.deadline, record.retry)
                 record.usage, record.ending = embeddings.usage, "finished"
         shown = self._versions.shown_as(model, embeddings.model)
         return replace(embeddings, usage=replace(embeddings.usage, cost_usd=record.cost_usd), model=shown)
@@ -163,21 +181,42 @@ class Router:
         route = self.decide(request)
         with self._versions.in_use(route.candidates):
             model = (await self._without_cold(route)).candidates[0]
-            sent = replace(request, model=self._versions.sent_as(model, route.adapter))
-            tokens = await self._engine(model).tokenize(sent)
+            tokens = await self._engine(model).tokenize(self._sent(request, model, route.adapter)[0])
         return replace(tokens, model=self._versions.shown_as(model, tokens.model))
 
-    # -- money and record -------------------------------------------------------------------------------------
+    @contextmanager
+    def _within_rates(self, record: CallRecord, guess: Usage) -> Iterator[None]:
+        """Count a call and its tokens, first as guessed, then as they were. Raises `RateLimited`.
+
+        That is counted, but not recorded: who asks too often would otherwise fill the ledger.
+        """
+        rates = rates_of(self._rules.tenants[record.caller.tenant], record.caller)
+        self._rates.take(rates, tokens_of(guess))
+        try:
+            yield
+        finally:
+            self._rates.correct(rates, tokens_of(guess), tokens_of(record.counted))
+
+    def _classed(self, request: R) -> R:
+        """The request with what its workload gives it."""
+        workload = self._rules.workloads.get(request.caller.workload)
+        return workload.applied(request) if workload else request
+
+    async def note(self, record: CallRecord) -> None:
+        """Record a call that was answered without one of ours (router/sharing.py)."""
+        await self._accounting.note(record)
+
+    # -- one attempt ------------------------------------------------------------------------------------------
 
     @asynccontextmanager
     async def _accounted(
-        self, model: ModelBase, record: CallRecord, worst_usd: Decimal, request: ChatRequest | EmbedRequest
+        self, model: ModelBase, record: CallRecord, worst: Usage, request: ChatRequest | EmbedRequest
     ) -> AsyncGenerator[None, None]:
-        """Reserve and hold a slot around one attempt; then settle it, or release it for the next candidate."""
-        await self._held(record, worst_usd)
+        """Hold money and a slot around one attempt; then settle it, or release it for the next candidate."""
+        await self._held(model, record, worst)
         record.begin(model, self._versions.weights(model, record.route.adapter))
         try:
-            async with self._slots(model).slot(request.deadline, request.priority):
+            async with self._slots(model, record.caller.workload).slot(request.deadline, request.priority):
                 record.admit()
                 yield
         except EngineError as error:
@@ -186,71 +225,45 @@ class Router:
         finally:
             if answer := record.answered:
                 self._versions.observed(model, request, answer, record.route.adapter)
-            if record.may_be_taken_over and record.error:
-                record.taken_over.append((model.name, record.error.message))
-                await self._to_the_end(self._accounts.release(call_key(record.request_id)))
+            if record.may_be_taken_over:
+                await self._accounting.release(record)
             else:
-                await self._to_the_end(self._settle(record))
+                await self._accounting.settle(record)
 
-    async def _held(self, record: CallRecord, worst_usd: Decimal) -> None:
-        """Reserve; a caller who leaves meanwhile leaves no hold behind, only the record of a call that cost nothing."""
-        reserving = asyncio.ensure_future(self._reserve(record, worst_usd))
+    async def _held(self, model: ModelBase, record: CallRecord, worst: Usage) -> None:
         try:
-            await asyncio.shield(reserving)
-        except asyncio.CancelledError:
-            await self._to_the_end(self._settle_once(reserving, record))
+            await self._accounting.hold(record, model, worst)
+        except QuotaExceeded as error:
+            record.begin(model)
+            record.fail(error)
+            if not record.may_be_taken_over:
+                await self._accounting.refuse_attempt(record, error)
             raise
 
-    async def _settle_once(self, reserving: asyncio.Future[None], record: CallRecord) -> None:
-        with suppress(EngineError):  # a refusal is in the ledger already
-            await reserving
-            await self._settle(record)
+    def _sent(self, request: R, model: ModelBase, adapter: str = "") -> tuple[R, Restorer | None]:
+        """What a model is sent, and what its answer goes through. Raises `PolicyRefused`.
 
-    async def _reserve(self, record: CallRecord, worst_usd: Decimal) -> None:
-        budget = self._rules.tenants[record.caller.tenant].budget.budget()
-        try:
-            with _recording():
-                record.input_digest = await self._accounts.reserve(
-                    call_key(record.request_id), record.caller.tenant, worst_usd, budget, body=record.input_body
-                )
-        except BudgetExceeded as error:
-            wait = (error.window_ends.timestamp() - time.time()) if error.window_ends else None
-            refused = QuotaExceeded(str(error), retry_after_seconds=wait)
-            with _recording():
-                await self._ledger.append(
-                    refusal(record.kind, record.request_id, record.caller, record.route.asked, refused)
-                )
-            raise refused from error
-
-    async def _settle(self, record: CallRecord) -> None:
-        try:
-            await self._accounts.settle(call_key(record.request_id), record.draft())
-        except UnknownHold:
-            # Another process took this one for dead and charged the hold; what happened is recorded all the same.
-            await self._ledger.append(record.draft())
-
-    async def _refuse(self, kind: Kind, request: ChatRequest | EmbedRequest, error: EngineError) -> None:
-        with _recording():
-            await self._ledger.append(refusal(kind, request.request_id, request.caller, request.model, error))
-
-    async def _to_the_end(self, work: Coroutine[object, object, object]) -> None:
-        """Settle even while this call is being cancelled: the work is a task of its own that `close` waits for."""
-        task = asyncio.ensure_future(work)
-        self._pending.add(task)
-        task.add_done_callback(self._pending.discard)
-        with _recording():
-            await asyncio.shield(task)
+        The decision looked at the stable version; what is sent now may be sent to another one, or to an adapter of it.
+        """
+        workload = self._rules.workloads.get(request.caller.workload)
+        if workload and (reason := workload.refuses(model.name, self._versions.weights(model, adapter))):
+            raise PolicyRefused(f"Nothing was sent to {model.name}: {reason}.")
+        sent = replace(request, model=self._versions.sent_as(model, adapter))
+        return outbound(sent, self._decider.privacy(request.caller), remote=model.remote)
 
     def _engine(self, model: ModelBase) -> Engine:
         if engine := self._engines.get(self._versions.key(model)):
             return engine
         raise EngineUnavailable(f"{model.name} has just been replaced by another version; ask again.")
 
-    def _slots(self, model: ModelBase) -> Slots:
-        key = self._versions.key(model)
+    def _slots(self, model: ModelBase, workload: str) -> Slots:
+        """Those that a workload has of a model: its own, or what is left to all that have none."""
+        at_once = model.answers_at_once(self._rules.placed)
+        owner, at_once = slots_of(self._rules.workloads, workload, at_once)
+        key = self._versions.key(model) + (f" for {owner}" if owner else "")
         if key not in self.slots:
-            at_once = model.answers_at_once(self._rules.placed)
-            self.slots[key] = Slots(key, at_once, model.queue, preempts=model.preempts)
+            queue = self._rules.workloads[owner].queue if owner else None
+            self.slots[key] = Slots(key, at_once, model.queue if queue is None else queue, preempts=model.preempts)
         return self.slots[key]
 
     # -- state ------------------------------------------------------------------------------------------------
@@ -263,4 +276,4 @@ class Router:
 
     async def close(self) -> None:
         """Wait until what was spent is recorded. The engines belong to whoever built them."""
-        await asyncio.gather(*self._pending, return_exceptions=True)
+        await self._accounting.close()

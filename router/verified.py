@@ -10,6 +10,7 @@ from router.record import call_key
 from router.versions.versions import Versions
 
 VERIFIED_STREAM = "verifications"
+TESTED = "tests"
 
 
 def verified_key(request_id: str) -> str:
@@ -24,8 +25,10 @@ class VerifiedCalls:
         self._ledger = ledger
         self._versions = versions
 
-    async def verified(self, request_id: str, passed: bool) -> None:
+    async def verified(self, request_id: str, passed: bool, *, tested: bool) -> None:
         """An answer passed or failed; doubt is not reported. Raises `LedgerError`.
+
+        Only what was `tested` teaches estimates (router/estimates/learning.py).
 
         It counts in a canary's trial if chance alone chose the version: not one that was asked for by name, and not
         one that took over. What an adapter wrote does not count.
@@ -40,7 +43,7 @@ class VerifiedCalls:
             call.actor,
             call.tenant,
             cause=call.seq,
-            data={**facts, "passed": passed},
+            data={**facts, "passed": passed, "level": TESTED if tested else "checks"},
             key=verified_key(request_id),
         )
         await self._ledger.append(draft)

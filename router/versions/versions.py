@@ -117,6 +117,18 @@ class Versions:
             return (stable,)
         return (live.specs[canary.version], stable)
 
+    def on_trial(self, version: ModelBase) -> bool:
+        """Whether a version is a canary, whose failures are to be seen."""
+        canary = self._live[version.name].rollout.canary
+        return canary is not None and canary.version == version.version
+
+    def share(self, version: ModelBase) -> float:
+        """The share of conversations that a version answers: the chance with which it was chosen."""
+        canary = self._live[version.name].rollout.canary
+        if canary is None:
+            return 1.0
+        return (canary.percent if canary.version == version.version else 100 - canary.percent) / 100
+
     def named(self, address: str) -> ModelSpec | None:
         """The version that a name such as coder@v2 asks for, if it has an engine now."""
         name, version = split_address(address)

@@ -14,7 +14,7 @@ from inference.catalog import ScriptedReply
 from inference.collect import complete
 from inference.errors import DeadlineExceeded, EngineUnavailable
 from inference.protocol import Caller, ChatRequest, Chunk, EmbedRequest, Message, Sampling
-from ledger.protocol import Entry
+from ledger.protocol import Entry, Reserved, tenant_account
 from ledger.sql_ledger import SqlLedger
 from router.errors import PolicyRefused, QuotaExceeded
 from router.record import recorded_call
@@ -32,7 +32,7 @@ async def calls(ledger: SqlLedger) -> list[Entry]:
 
 
 async def held(ledger: SqlLedger, tenant: str = "default") -> Decimal:
-    return (await ledger.spend(tenant, "total")).held_usd
+    return (await ledger.spend(tenant_account(tenant), "total")).held_usd
 
 
 async def test_a_finished_call_is_priced_recorded_and_found_again(router: Router, ledger: SqlLedger) -> None:
@@ -44,7 +44,7 @@ async def test_a_finished_call_is_priced_recorded_and_found_again(router: Router
     expected = Decimal(usage.prompt_tokens * 1 + usage.completion_tokens * 2) / 1_000_000
     assert entry.cost_usd == usage.cost_usd == expected > 0
     assert await held(ledger) == 0
-    assert (await ledger.spend("default", "total")).settled_usd == expected
+    assert (await ledger.spend("tenant/default", "total")).settled_usd == expected
     found = await recorded_call(ledger, request.request_id)
     assert found is not None
     assert found.completion == completion
@@ -81,7 +81,7 @@ class SlowAccounts:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.ledger, name)
 
-    async def reserve(self, *arguments: Any, body: bytes | None = None) -> str | None:
+    async def reserve(self, *arguments: Any, body: bytes | None = None) -> Reserved:
         self.reserving.set()
         await self.go_on.wait()
         return await self.ledger.reserve(*arguments, body=body)
@@ -185,7 +185,7 @@ async def test_a_hundred_calls_at_once_never_overshoot(ledger: SqlLedger) -> Non
         return True
 
     answered = await asyncio.gather(*(one() for _ in range(100)))
-    spend = await ledger.spend("poor", "total")
+    spend = await ledger.spend("tenant/poor", "total")
     assert sum(answered) > 0
     assert spend.settled_usd <= Decimal("0.003")
     assert spend.held_usd == 0

@@ -64,7 +64,7 @@ async def test_data_classes_bind_named_models_too(router: Router) -> None:
 
 
 async def test_in_an_air_gap_nothing_outside_is_a_candidate(router: Router) -> None:
-    router._decider = Decider(rules(air_gapped=True), Versions(CATALOG))
+    router._decider = Decider(rules(air_gapped=True), Versions(CATALOG), router.standing)
     assert chosen(router, ask(data_class="public")) == ["small", "middle"]
     with pytest.raises(PolicyRefused, match="air-gapped"):
         router.decide(ask(model="cloud", data_class="public"))

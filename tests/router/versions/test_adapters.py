@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from inference.protocol import ChatRequest
 from inference.versions import declared
 from router.decide import Decider, Rules
 from router.spec import RouteSpec
+from router.standing import Standing
 from router.versions.adapters import Attached, advanced, reconciled
 from router.versions.state import Canary, Declaration, Rollout, fold, with_declaration
 from router.versions.versions import Answered, Versions
@@ -44,7 +46,7 @@ def decider(canary: float | None = None) -> Decider:
     versions.adopt(Rollout("coder", "v1", canary=on_trial), declared(coder))
     routes = {"auto": RouteSpec(name="auto", models=("coder",))}
     tenants = {**TENANTS, "sql": TENANTS["narrow"].model_copy(update={"models": ("coder:sql",)})}
-    return Decider(Rules(CATALOG, routes, tenants, False), versions)
+    return Decider(Rules(CATALOG, routes, tenants, False), versions, Standing(lambda: datetime.now(UTC)))
 
 
 def asked(model: str, tenant: str = "default") -> ChatRequest:

@@ -211,9 +211,9 @@ async def test_verified_answers_count_for_the_version_that_gave_them(house: Hous
     await complete(house.router, request)
     await complete(house.router, named)
     for _ in range(2):
-        await verified.verified(request.request_id, False)
-        await verified.verified(named.request_id, False)
-    await verified.verified("req_unheard_of", True)
+        await verified.verified(request.request_id, False, tested=True)
+        await verified.verified(named.request_id, False, tested=True)
+    await verified.verified("req_unheard_of", True, tested=True)
     trial = house.versions.trial("coder")
     assert trial is not None
     assert (trial.canary["failed_checks"].seen, trial.canary["failed_checks"].bad) == (1, 1)

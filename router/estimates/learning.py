@@ -1,0 +1,92 @@
+"""From the ledger to an artefact and back: audited outcomes out of its entries, the artefact as one of its bodies.
+
+Only answers whose verification had tests count, passed or not; neither opinions nor answers that nobody checked do. A
+call that failed by a machine is an event of its own. Called by whoever trains, and by the appliance when it starts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from inference.collect import request_from_bytes
+from ledger.protocol import Draft, Entry, Ledger, UnknownBody
+from router.estimates.artefact import Artefact, UnknownArtefact
+from router.estimates.features import Features, of_request
+from router.estimates.outcome import Context, InfrastructureFailure, Outcome
+from router.record import CALLS_STREAM, call_key
+from router.verified import TESTED, VERIFIED_STREAM
+
+ESTIMATES_STREAM = "estimates"
+TRAINED = "estimates.trained"
+
+
+async def audited(ledger: Ledger) -> list[Outcome | InfrastructureFailure]:
+    """What the ledger knows of answers that were tested, and of calls that failed. Raises `LedgerError`."""
+    found: list[Outcome] = []
+    known: dict[str, Features | None] = {}
+    for verification in await ledger.read(stream=VERIFIED_STREAM, types=("call.verified",)):
+        if verification.data.get("level") != TESTED:
+            continue
+        call = await ledger.find(call_key(str(verification.data["request_id"])))
+        if call is None or call.input_digest is None:
+            continue
+        if call.input_digest not in known:
+            known[call.input_digest] = await _features(ledger, call.input_digest)
+        if features := known[call.input_digest]:
+            found.append(_outcome(call, features, verification.data))
+    failed = await ledger.read(stream=CALLS_STREAM, types=("call.failed",))
+    return [*found, *(InfrastructureFailure(str(call.data["model"]), call.time) for call in failed)]
+
+
+def _outcome(call: Entry, features: Features, verified: Mapping[str, Any]) -> Outcome:
+    facts: Mapping[str, Any] = call.data
+    return Outcome(
+        features,
+        str(facts["model"]),
+        bool(verified["passed"]),
+        float(call.cost_usd),
+        float(facts["total_seconds"]),
+        call.time,
+        Context(str(verified.get("task_type") or ""), call.tenant),
+        str(facts.get("version") or ""),
+    )
+
+
+async def _features(ledger: Ledger, digest: str) -> Features | None:
+    """Of a request as it was recorded; None where that is gone or was written by another version."""
+    try:
+        return of_request(request_from_bytes(await ledger.get_body(digest)))
+    except (UnknownBody, ValueError):
+        return None
+
+
+async def keep(ledger: Ledger, artefact: Artefact, actor: str) -> Entry:
+    """Store an artefact and say so in the ledger; from then on it is the newest. Raises `LedgerError`."""
+    digest = await ledger.put_body(artefact.to_bytes())
+    if digest != artefact.digest:
+        raise UnknownArtefact("The ledger took something out of the artefact that looked like a secret; train again.")
+    facts = asdict(artefact.facts)
+    heads = [{"head": list(head), **model.metrics} for head, model in sorted(artefact.heads.items())]
+    data = {**facts, "outcomes": dict(artefact.facts.outcomes), "heads": heads}
+    draft = Draft(ESTIMATES_STREAM, TRAINED, actor, data=data, output_digest=digest, key=f"estimates/{digest}")
+    return await ledger.append(draft)
+
+
+async def newest(ledger: Ledger) -> Artefact | None:
+    """The artefact that was stored last, or None before the first.
+
+    Raises `UnknownArtefact` if it cannot be used: decisions are then made without estimates, and never by half of one.
+    """
+    entries = await ledger.read(stream=ESTIMATES_STREAM, types=(TRAINED,))
+    if not entries:
+        return None
+    digest = str(entries[-1].output_digest)
+    try:
+        artefact = Artefact.from_bytes(await ledger.get_body(digest))
+    except UnknownBody as error:
+        raise UnknownArtefact(f"The artefact {digest} is no longer in the ledger. Train a new one.") from error
+    if artefact.digest != digest:
+        raise UnknownArtefact(f"What the ledger has as the artefact {digest} is another one. Train a new one.")
+    return artefact

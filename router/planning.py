@@ -1,0 +1,71 @@
+"""Plans for requests whose answer will be checked, by what this appliance has learnt so far. Called by the decision.
+
+As long as nothing was learnt, or too little, nothing is planned: the request's difficulty decides, as for all others.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
+
+from inference.catalog import Catalog, ModelBase
+from inference.protocol import ChatRequest
+from router.estimates.estimator import Estimate, Estimator
+from router.estimates.features import of_request
+from router.estimates.outcome import Context
+from router.plans import Plan, Prospects, one_for_each_tier, plan, starting_with
+from router.policy import Feasible
+from router.route import Route, expected_cost
+from router.spec import PlanSpec, RouteSpec
+
+
+class Planner:
+    """`estimator` is what was learnt; whoever assembles the router hands it over."""
+
+    def __init__(self, catalog: Catalog, estimator: Estimator | None = None) -> None:
+        self._catalog = catalog
+        self.estimator = estimator
+
+    def plan(self, spec: RouteSpec, allowed: Feasible, request: ChatRequest) -> Plan | None:
+        """Where to start, or None where difficulty decides: unchecked, tried before, or not enough learnt."""
+        if spec.plan is None or self.estimator is None or not request.checked or request.tried:
+            return None
+        names = [model.name for model in allowed.models]
+        context = Context(tenant=request.caller.tenant)
+        estimates = self.estimator.estimate(of_request(request), names, context)
+
+        def usd(model: ModelBase) -> float:
+            seen = estimates[model.name].cost_usd
+            return seen.p50 if seen else float(expected_cost(model.price, request))
+
+        ranked = one_for_each_tier(allowed.models, self._catalog, usd)
+        if len(ranked) < 2 or not all(_is_known(spec.plan, estimates[model.name]) for model in ranked[:-1]):
+            return None
+        return plan(spec.plan, ranked, Prospects(_chances(estimates), usd), _draw(request.request_id))
+
+    def restrict(self, made: Plan | None, spec: RouteSpec, allowed: Feasible) -> tuple[RouteSpec, Feasible]:
+        """The route and its candidates under a plan, which then stands for the thresholds of difficulty."""
+        if made is None:
+            return spec, allowed
+        return spec.model_copy(update={"thresholds": ()}), starting_with(made, allowed, self._catalog)
+
+
+def under(made: Plan | None, route: Route) -> Route:
+    """The route with the plan that it follows, as its reason."""
+    if made is None:
+        return route
+    return replace(route, reason=made.line(), plan=made, propensity=route.propensity * made.propensity)
+
+
+def _is_known(spec: PlanSpec, estimate: Estimate) -> bool:
+    return estimate.outcomes >= spec.least_outcomes
+
+
+def _chances(estimates: Mapping[str, Estimate]) -> dict[str, float]:
+    return {model: estimate.pass_probability for model, estimate in estimates.items()}
+
+
+def _draw(request_id: str) -> float:
+    """A number in [0, 1) that a request keeps, however often it is decided."""
+    return int.from_bytes(hashlib.blake2b(request_id.encode(), digest_size=8).digest()) / 2**64

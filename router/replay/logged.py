@@ -1,0 +1,73 @@
+"""Calls as the ledger has them: what was asked, who answered, with what chance, and what came of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from inference.collect import request_from_bytes
+from inference.protocol import ChatRequest
+from ledger.protocol import Entry, Ledger, UnknownBody
+from router.record import CALLS_STREAM
+from router.verified import VERIFIED_STREAM
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedCall:
+    """An answered call. `version` is MODEL@VERSION; `passed` is what executed checks said, None if none did."""
+
+    request: ChatRequest
+    version: str
+    difficulty: float
+    propensity: float
+    prompt_tokens: int
+    completion_tokens: int
+    cost_usd: float
+    seconds: float
+    passed: bool | None
+
+
+@dataclass(slots=True)
+class Log:
+    """The calls of a time, and how many there are that cannot be decided again, by reason."""
+
+    calls: list[LoggedCall] = field(default_factory=list)
+    left_out: Counter[str] = field(default_factory=Counter)
+
+
+async def logged_calls(ledger: Ledger, since: datetime) -> Log:
+    """All since then."""
+    reports = await ledger.read(stream=VERIFIED_STREAM)
+    checked = {str(report.data["request_id"]): bool(report.data["passed"]) for report in reports}
+    log = Log()
+    for entry in await ledger.read(stream=CALLS_STREAM):
+        if entry.time < since or entry.data.get("kind") != "generate":
+            continue
+        if entry.type != "call.finished":
+            log.left_out[entry.type.removeprefix("call.")] += 1
+        elif call := await _call(ledger, entry, checked):
+            log.calls.append(call)
+        else:
+            log.left_out["without a request that can be read"] += 1
+    return log
+
+
+async def _call(ledger: Ledger, entry: Entry, checked: Mapping[str, bool]) -> LoggedCall | None:
+    data = entry.data
+    try:
+        request = request_from_bytes(await ledger.get_body(str(entry.input_digest)))
+    except (UnknownBody, ValueError):
+        return None
+    return LoggedCall(
+        request=request,
+        version=f"{data['model']}@{data['version']}",
+        difficulty=float(str(data["difficulty"])),
+        propensity=float(str(data.get("propensity", 1.0))),
+        prompt_tokens=int(str(data["prompt_tokens"])),
+        completion_tokens=int(str(data["completion_tokens"])),
+        cost_usd=float(entry.cost_usd),
+        seconds=float(str(data["total_seconds"])),
+        passed=checked.get(str(data["request_id"])),
+    )

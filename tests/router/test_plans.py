@@ -1,0 +1,133 @@
+"""Where a checked request starts: the inequality, its place in a decision, and exploration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inference.protocol import Caller, ChatRequest, Message
+from ledger.sql_ledger import SqlLedger
+from router.estimates.estimator import Estimator
+from router.estimates.features import of_request
+from router.estimates.outcome import Context, Outcome
+from router.estimates.training import TrainingSpec, train
+from router.plans import Plan, Prospects, Trial, plan
+from router.router import Router
+from router.spec import PlanSpec
+from tests.router.conftest import CATALOG, ROUTES, rules, scripted
+
+SMALL, MIDDLE, CLOUD = CATALOG.models
+USD = {"small": 1.0, "middle": 10.0, "cloud": 100.0}
+CALLER = Caller("default", "ada", "public")
+
+
+def made(chances: Mapping[str, float], draw: float = 0.9, **spec: Any) -> Plan:
+    prospects = Prospects(chances, lambda model: USD[model.name])
+    return plan(PlanSpec(**spec), [SMALL, MIDDLE, CLOUD], prospects, draw)
+
+
+@given(
+    p=st.floats(0, 1), t=st.floats(0.01, 1), f=st.floats(0, 0.99), weak=st.floats(0, 10), check=st.floats(0, 10),
+    strong=st.floats(0.001, 100),
+)  # fmt: skip
+def test_a_try_is_worth_it_exactly_if_it_is_expected_to_save_money(
+    p: float, t: float, f: float, weak: float, check: float, strong: float
+) -> None:
+    accepted = p * t + (1 - p) * f
+    trial = Trial("weak", "strong", p, accepted, weak, check, strong)
+    with_it, without = weak + check + (1 - accepted) * strong, strong
+    if abs(with_it - without) > 1e-9 * (with_it + without):
+        assert trial.worth_it == (with_it < without)
+
+
+def test_it_starts_with_the_cheapest_that_is_worth_a_try() -> None:
+    assert made({"small": 0.9, "middle": 0.9, "cloud": 0.9}).start == "small"
+    unlikely = made({"small": 0.01, "middle": 0.9, "cloud": 0.9})
+    assert unlikely.start == "middle"
+    assert [trial.worth_it for trial in unlikely.trials] == [False, True]
+    assert unlikely.line().startswith("small before middle: accepted 0.059 <= (1 + 0) / 10 USD; middle before cloud")
+    assert made({"small": 0.0, "middle": 0.0, "cloud": 0.9}).start == "cloud"
+
+
+def test_checks_that_cost_and_accept_too_much_are_in_the_numbers() -> None:
+    chances = {"small": 0.5, "middle": 0.9, "cloud": 0.9}
+    assert made(chances, verify_usd=Decimal(5)).start == "middle"
+    assert made({**chances, "small": 0.0}, false_accept=0.3).start == "small"
+
+
+def test_chance_explores_with_the_probability_that_is_recorded() -> None:
+    chances = {"small": 0.9, "middle": 0.9, "cloud": 0.9}
+    seen: dict[str, list[float]] = {}
+    for number in range(3000):
+        found = made(chances, draw=number / 3000, explore=0.3)
+        seen.setdefault(found.start, []).append(found.propensity)
+    assert {name: pytest.approx(propensities[0], abs=0.001) for name, propensities in seen.items()} == {
+        name: len(propensities) / 3000 for name, propensities in seen.items()
+    }
+    assert seen["cloud"][0] == pytest.approx(0.1)
+
+
+def ask(text: str = "Write low(text).", **more: Any) -> ChatRequest:
+    return ChatRequest("auto", (Message("user", text),), caller=CALLER, **{"checked": True, **more})
+
+
+def learnt(passes: Mapping[str, bool], requests: int = 30) -> Estimator:
+    """What comes of a model that always passes, and one that never does."""
+    begin = datetime(2026, 1, 1, tzinfo=UTC)
+    outcomes = [
+        Outcome(
+            of_request(ask(f"Write function number {number}.")),
+            model,
+            passed,
+            USD[model] / 1e6,
+            1.0,
+            begin + timedelta(minutes=number),
+            Context(tenant="default"),
+        )
+        for number in range(requests)
+        for model, passed in passes.items()
+    ]
+    return Estimator(train(outcomes, TrainingSpec()))
+
+
+@pytest.fixture
+def planning(ledger: SqlLedger) -> Router:
+    routes = {"auto": ROUTES["auto"].model_copy(update={"plan": PlanSpec(least_outcomes=10)})}
+    engines = {name: scripted(name) for name in ("small", "middle", "cloud")}
+    return Router(replace(rules(), routes=routes), engines, ledger, ledger)
+
+
+def test_a_checked_request_starts_where_its_plan_says(planning: Router) -> None:
+    planning.planner.estimator = learnt({"small": False, "middle": True})
+    route = planning.decide(ask())
+    assert [model.name for model in route.candidates] == ["middle", "cloud"]
+    assert "small before middle: accepted 0.0" in route.reason
+    assert route.plan is not None
+    assert next(each.reason for each in route.passed_over if each.model == "small") == route.plan.trials[0].line()
+    planning.planner.estimator = learnt({"small": True, "middle": True})
+    assert planning.decide(ask()).candidates[0].name == "small"
+
+
+@pytest.mark.parametrize("request_", [ask(checked=False), ask(tried=("small",))])
+def test_others_go_by_difficulty(planning: Router, request_: ChatRequest) -> None:
+    planning.planner.estimator = learnt({"small": False, "middle": True})
+    assert planning.decide(request_).plan is None
+
+
+def test_nothing_is_planned_before_enough_was_learnt(planning: Router) -> None:
+    assert planning.decide(ask()).plan is None
+    planning.planner.estimator = learnt({"small": False, "middle": True}, requests=5)
+    assert planning.decide(ask()).plan is None
+
+
+def test_a_request_keeps_its_draw(planning: Router) -> None:
+    planning.planner.estimator = learnt({"small": True, "middle": True})
+    request = ask()
+    assert planning.decide(request).plan == planning.decide(request).plan
