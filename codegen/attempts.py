@@ -24,7 +24,6 @@ from inference.errors import ContextLengthExceeded, NoStrongerModel
 from inference.protocol import ChatRequest, Completion, Engine, Message, Sampling
 
 # The first attempt of a model is greedy; later ones must be able to say something else.
-_REPAIR_TEMPERATURE = 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +98,7 @@ class Attempts:
         )
         verification = await self._verified(assignment, draft, number, steps)
         if self._answers and (verification.green or verification.red):
-            await self._answers.verified(draft.request_id, verification.green)
+            await self._answers.verified(draft.request_id, verification.green, tested=True)
         return draft, verification
 
     async def _verified(self, assignment: Assignment, draft: Draft, number: int, steps: Steps) -> Verification:
@@ -179,7 +178,7 @@ class Attempts:
             retry += 1
         fresh = not progress.per_model or all(model in progress.tried for model in progress.per_model)
         sampling = Sampling(
-            temperature=0.0 if fresh else _REPAIR_TEMPERATURE,
+            temperature=0.0 if fresh else prompts.REPAIR_TEMPERATURE,
             seed=len(progress.drafts),
             max_tokens=self._spec.answer_tokens,
         )
@@ -191,6 +190,7 @@ class Attempts:
             tried=tuple(progress.tried),
             max_cost_usd=assignment.plan.budget_usd - progress.cost_usd - lost_usd,
             request_id=f"{request_id}.{retry}",
+            checked=True,
         )
         return request.request_id, charged(await complete(self._engine, request), lost_usd)
 

@@ -81,8 +81,13 @@ def _named_blocks(answer: str) -> dict[str, str | None]:
     return {match["path"]: block[match.end() :] for block in _blocks(answer) if (match := _FILE_LINE.match(block))}
 
 
+def code_blocks(answer: str) -> list[str]:
+    """What stands in the fences of an answer, in order."""
+    return [match["body"] for match in _FENCE.finditer(answer)]
+
+
 def _blocks(answer: str) -> list[str]:
-    blocks = [match["body"] for match in _FENCE.finditer(answer)]
+    blocks = code_blocks(answer)
     if not blocks:
         raise MalformedAnswer("The answer has no code block.")
     return blocks

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 
@@ -88,6 +88,15 @@ class Ladder:
         self._rungs = rungs
         self._sandbox = sandbox
         self._ledger = ledger
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Its rungs, cheapest first."""
+        return tuple(rung.name for rung in self._rungs)
+
+    def only(self, names: Collection[str]) -> Ladder:
+        """A ladder of some of its rungs."""
+        return Ladder([rung for rung in self._rungs if rung.name in names], self._sandbox, self._ledger)
 
     async def climb(self, subject: Subject) -> Verification:
         """Evidence of each rung, ending with the first that did not pass. Raises `SandboxError`."""

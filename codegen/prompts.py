@@ -13,6 +13,8 @@ from inference.protocol import Message
 PROMPT_VERSION = "1"
 
 SYSTEM = "You write Python. Answer with one code block."
+REPAIR_TEMPERATURE = 0.4
+"""What a repair is drawn with: the same answer again would help nobody."""
 
 
 def excerpt(path: str, start_line: int, end_line: int, text: str) -> str:
@@ -28,12 +30,12 @@ def draft(instruction: str, excerpts: Sequence[str] = ()) -> tuple[Message, ...]
     return (Message("system", SYSTEM), Message("user", question))
 
 
-def repair(conversation: Sequence[Message], answer: str, evidence: str) -> tuple[Message, ...]:
+def repair(conversation: Sequence[Message], answer: str, evidence: str, wanted: str = "code") -> tuple[Message, ...]:
     """Send back what the checks showed; `evidence` is pytest's short summary or a lint message."""
     return (
         *conversation,
         Message("assistant", answer),
-        Message("user", f"The checks failed:\n{evidence.strip()}\nAnswer with the corrected code."),
+        Message("user", f"The checks failed:\n{evidence.strip()}\nAnswer with the corrected {wanted}."),
     )
 
 

@@ -226,8 +226,11 @@ class PastCall:
 class VerifiedAnswers(Protocol):
     """Who wants to know which answers passed verification, such as whoever compares models."""
 
-    async def verified(self, request_id: str, passed: bool) -> None:
-        """The answer to a call passed or failed; telling it again is harmless. Doubt is not told."""
+    async def verified(self, request_id: str, passed: bool, *, tested: bool) -> None:
+        """The answer to a call passed or failed; telling it again is harmless. Doubt is not told.
+
+        `tested`: tests were among the checks, whether or not it came to them.
+        """
         ...
 
 

@@ -69,7 +69,8 @@ class Tasks:
             raise InvalidTask("The task has no instruction; say in a sentence what the code should do.")
         repository = self._shop.open_repository(Path(request.repository))
         base = await repository.prepare(request.branch, allow_dirty=request.allow_dirty)
-        task = Task(f"tsk_{uuid.uuid4().hex[:20]}", request, caller, base, time.time())
+        task_id = f"tsk_{uuid.uuid4().hex[:20]}"
+        task = Task(task_id, request, replace(caller, task=task_id), base, time.time())
         summary: dict[str, JsonValue] = {
             "instruction": request.instruction,
             "repository": request.repository,
