@@ -7,8 +7,11 @@ import sys
 
 from bench import ledger, models
 from bench.api import group as api
+from bench.control import group as control
 from bench.cpu import group as cpu
+from bench.overhead import group as overhead
 from bench.ray import group as ray
+from bench.routing import group as routing
 from bench.vllm import group as vllm
 
 GROUPS = {
@@ -19,6 +22,9 @@ GROUPS = {
     "vllm": vllm.measure,
     "vllm-gpu": vllm.measure_on_gpu,
     "ray": ray.measure,
+    "overhead": overhead.measure,
+    "control": control.measure,
+    "routing": routing.measure,
 }
 
 

@@ -24,6 +24,7 @@ from gateway.config import load_config
 from gateway.settings import Settings
 from inference.collect import complete
 from inference.protocol import Caller, ChatRequest, Engine, Sampling
+from router.versions.bounds import upper_bound
 from sandbox.protocol import Command, Sandbox
 from training.evaluate import Exam, read_exams
 
@@ -121,6 +122,7 @@ async def measure() -> list[Row]:
         "tasks": len(tasks),
         "families": len({task.family for task in tasks}),
         "table": {name: figures(found) for name, found in measured.items()},
+        "at random for the same money": at_random(weak, strong, both),
     }
     keep("models", rows, notes)
     put_into(ROOT / "README.md", "bench models", readme_table(notes))
@@ -140,9 +142,34 @@ def rows_of(weak: Sequence[Answer], strong: Sequence[Answer], both: Sequence[Ans
             "at least 1.0",
             both_share >= strong_share,
         ),
-        Row(f"USD per 1,000 tasks, cascade beside {STRONG} alone", usd_per_thousand(both), usd_per_thousand(strong)),
+        Row(
+            f"USD per 1,000 tasks, cascade beside {STRONG} alone",
+            usd_per_thousand(both),
+            usd_per_thousand(strong),
+            "at most 0.6",
+            usd_per_thousand(both) <= 0.6 * usd_per_thousand(strong),
+        ),
+        Row(
+            "pass@1 cascade, beside models chosen at random for the same money",
+            both_share,
+            at_random(weak, strong, both),
+        ),
         Row("wrong among the answers that the cascade accepts", wrong_share(both), None),
+        Row("the same, upper 95 % bound", wrong_bound(both), None),
     ]
+
+
+def at_random(weak: Sequence[Answer], strong: Sequence[Answer], both: Sequence[Answer]) -> float:
+    """pass@1 when chance gives as many tasks to the strong model as the cascade's money pays for."""
+    cheap, dear, spent = usd_per_thousand(weak), usd_per_thousand(strong), usd_per_thousand(both)
+    portion = min(1.0, max(0.0, (spent - cheap) / (dear - cheap)))
+    return round((1 - portion) * share(weak) + portion * share(strong), 4)
+
+
+def wrong_bound(found: Sequence[Answer]) -> float:
+    """A share of wrong answers among the accepted that the true one is above with a chance of 5 % at most."""
+    accepted = [item for item in found if item.accepted]
+    return round(upper_bound(len(accepted), sum(not item.right for item in accepted), 0.05), 4)
 
 
 def wrong_share(found: Sequence[Answer]) -> float:
@@ -156,6 +183,7 @@ def figures(found: Sequence[Answer]) -> dict[str, float]:
     return {
         "pass@1": share(found),
         "accepted but wrong": wrong_share(found),
+        "at most (95 %)": wrong_bound(found),
         "USD per 1,000 tasks": round(usd_per_thousand(found), 4),
     }
 
@@ -166,4 +194,6 @@ def readme_table(notes: Mapping[str, Any]) -> list[str]:
     columns = list(next(iter(table.values())))
     head = f"| {notes['tasks']} held-out tasks | {' | '.join(columns)} |"
     body = [f"| {name} | {' | '.join(f'{line[column]:g}' for column in columns)} |" for name, line in table.items()]
-    return [head, "|---" * (len(columns) + 1) + "|", *body]
+    blank = " |" * (len(columns) - 1)
+    random = f"| the two at random, for the cascade's money | {notes['at random for the same money']:g} |{blank}"
+    return [head, "|---" * (len(columns) + 1) + "|", *body, random]

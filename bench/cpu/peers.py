@@ -11,10 +11,10 @@ import sys
 from pathlib import Path
 
 from bench.report import ROOT
+from bench.started import LOGS
 
 STATE = ROOT / ".setup"
 PEERS = STATE / "peers"
-LOGS = STATE / "bench" / "logs"
 _VENV = ROOT / ".venv"
 _PARTS = ("COMMON", "TOOLS", "SERVER")
 # What llama-cpp-python's extra "server" asks for, and what llama-cpp-python itself does.

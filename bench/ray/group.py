@@ -11,8 +11,9 @@ from bench.cpu.cells import SUBJECTS, Cell, Subject
 from bench.cpu.compare import calibrated, check_idle
 from bench.cpu.load import Answer, Load, figures, load, percentile, send
 from bench.cpu.prompts import Workload
-from bench.cpu.servers import Server, family, ours
+from bench.cpu.servers import Server, ours
 from bench.report import ROOT, Row, keep, put_into
+from bench.started import family
 
 RUNS = 3
 CLIENTS = (1, 4, 8)
