@@ -6,18 +6,23 @@ classes belong to the routes, which depend on `caller`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 
 from fastapi import Request
 
 from gateway.config import Config
-from gateway.errors import UnknownDataClass
+from gateway.errors import UnknownDataClass, UnknownWorkload, UnusableTaskName
 from gateway.keys import InvalidKey, Key, Keys, Role, RoleTooLow
 from inference.protocol import Caller
+from router.spec import TenantSpec
 
 _RANK: dict[Role, int] = {"developer": 0, "approver": 1}
 _NEEDS_A_KEY = "/v1/"
 DATA_CLASS_HEADER = "x-bailey-data-class"
+TASK_HEADER = "x-bailey-task"
+WORKLOAD_HEADER = "x-bailey-workload"
+_TASK = re.compile(r"[\w.:-]{1,100}", re.ASCII)
 
 CallerOf = Callable[[Request], Awaitable[Caller]]
 
@@ -38,14 +43,17 @@ class Access:
     def caller(self, role: Role = "developer") -> CallerOf:
         """A FastAPI dependency: the caller of an admitted request, if their key has at least this role.
 
-        `x-bailey-data-class` may make the request's data class stricter than the tenant's, never laxer.
+        `x-bailey-data-class` may make the request's data class stricter than the tenant's, never laxer;
+        `x-bailey-task` names a task of the tenant's whose calls share a budget, `x-bailey-workload` a class of traffic.
         """
 
         async def caller(request: Request) -> Caller:
             key: Key = request.state.key
             if _RANK[key.role] < _RANK[role]:
                 raise RoleTooLow(f"This needs the role {role}; the key of {key.actor} has {key.role}.")
-            return Caller(key.tenant, key.actor, _data_class(request, key, self._config))
+            tenant = _tenant(key, self._config)
+            data_class, workload = _data_class(request, tenant, self._config), _workload(request, tenant)
+            return Caller(tenant.name, key.actor, data_class, key.id, _task(request), workload)
 
         return caller
 
@@ -59,12 +67,31 @@ def _token(request: Request) -> str:
     raise InvalidKey("No API key came with the request; send `Authorization: Bearer <key>`.")
 
 
-def _data_class(request: Request, key: Key, config: Config) -> str:
-    tenant = next((tenant for tenant in config.tenants if tenant.name == key.tenant), None)
-    if tenant is None:
-        raise InvalidKey(f"The key's tenant {key.tenant!r} is not declared in models.yaml.")
+def _task(request: Request) -> str:
+    task = request.headers.get(TASK_HEADER, "")
+    if task and not _TASK.fullmatch(task):
+        raise UnusableTaskName(f"{TASK_HEADER} is at most 100 letters, digits, dots, colons and hyphens, not {task!r}.")
+    return task
+
+
+def _tenant(key: Key, config: Config) -> TenantSpec:
+    for tenant in config.tenants:
+        if tenant.name == key.tenant:
+            return tenant
+    raise InvalidKey(f"The key's tenant {key.tenant!r} is not declared in models.yaml.")
+
+
+def _data_class(request: Request, tenant: TenantSpec, config: Config) -> str:
     asked = request.headers.get(DATA_CLASS_HEADER, tenant.data_class)
     if asked not in config.data_classes:
         valid = ", ".join(config.data_classes)
         raise UnknownDataClass(f"There is no data class {asked!r}; valid classes: {valid}.")
     return config.stricter(asked, tenant.data_class)
+
+
+def _workload(request: Request, tenant: TenantSpec) -> str:
+    asked = request.headers.get(WORKLOAD_HEADER, tenant.usual_workload)
+    if asked and asked not in tenant.workloads:
+        valid = ", ".join(tenant.workloads) or "none"
+        raise UnknownWorkload(f"Tenant {tenant.name!r} has no workload {asked!r}; valid: {valid}.")
+    return asked

@@ -11,12 +11,15 @@ from starlette.responses import Response
 
 from gateway.access import Access
 from gateway.assemble import Appliance
+from gateway.budgets_api import budgets_router
 from gateway.envelope import Envelope
 from gateway.errors import TABLE, http_error, internal_error, plain_error
 from gateway.operations import operations_router
+from gateway.routes_api import routes_router
 from gateway.tasks_api import tasks_router
 from gateway.versions_api import versions_router
 from inference.anthropic.routes import messages_router
+from inference.errors import EngineError
 from inference.openai.routes import engine_router, error_response
 from inference.responses.routes import responses_router
 from inference.wire.body import explain
@@ -32,7 +35,10 @@ def create_app(appliance: Appliance) -> FastAPI:
     app.include_router(messages_router(appliance.engine, developer))
     app.include_router(responses_router(appliance.engine, appliance.responses, developer))
     app.include_router(tasks_router(appliance.tasks, appliance.config.tenants, developer, approver))
+    app.include_router(budgets_router(appliance.config, appliance.accounts, developer))
+    app.include_router(routes_router(appliance.router, appliance.ledger, developer))
     app.include_router(operations_router(appliance.readiness, appliance.memory, appliance.telemetry))
+    app.add_exception_handler(EngineError, _known_error)
     for kind in TABLE:
         app.add_exception_handler(kind, _known_error)
     app.add_exception_handler(RequestValidationError, _invalid_body)

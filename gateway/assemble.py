@@ -6,9 +6,10 @@ closes in reverse order what it opened.
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import sys
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,33 +20,32 @@ from codegen.protocol import PastCall
 from codegen.repository import Repository
 from codegen.rungs import RUNGS
 from codegen.tasks import Tasks
+from codegen.verifying import VerifyingEngine
 from codegen.workflow import Workshop
 from gateway.config import Config
 from gateway.engine_factory import cluster_at
 from gateway.fleet import Fleet, key_variables, opened_fleet
+from gateway.indexes import Indexes
 from gateway.keys import Keys
+from gateway.learning import up_to_date
 from gateway.problems import StartProblem
 from gateway.responses_store import LedgerResponses
 from gateway.settings import SOURCE_KEYS, Settings, secrets
 from gateway.telemetry import MeteredEngine, Telemetry, memory_of
-from inference.catalog import LlamaCppModel, ModelSpec, VllmModel
+from gateway.weights import weights_store
 from inference.engines import Resources
-from inference.errors import WeightsError
 from inference.memory import in_words
 from inference.protocol import Engine
 from inference.responses.store import ResponseStore
-from inference.weights import WeightsStore
-from inference.weights.remote import Access
-from inference.weights.selection import kind_for
-from ledger.protocol import Ledger
+from ledger.protocol import Accounts, Ledger
 from ledger.sql_ledger import SqlLedger, open_ledger, utc_now
-from retrieval.index import QdrantIndex
 from router.decide import Rules
 from router.record import recorded_call
 from router.router import Router
+from router.sharing import SharingEngine
 from router.verified import VerifiedCalls
 from sandbox.nsjail import NsjailSandbox
-from sandbox.protocol import Sandbox
+from sandbox.protocol import Sandbox, SandboxUnavailable
 
 # A token has at least about three bytes, in prose and in code; budgets of context are kept with this.
 _BYTES_PER_TOKEN = 3
@@ -57,7 +57,9 @@ class Appliance:
 
     config: Config
     engine: Engine
+    router: Router
     ledger: Ledger
+    accounts: Accounts
     keys: Keys
     tasks: Tasks
     sandbox: Sandbox
@@ -90,10 +92,10 @@ class Appliance:
 class _Parts:
     config: Config
     ledger: Ledger
-    sandbox: Sandbox
     engine: Engine
-    indexes: _Indexes
-    verified: VerifiedCalls
+    indexes: Indexes
+    ladder: Ladder
+    answers: VerifiedCalls
 
 
 class _History:
@@ -137,7 +139,25 @@ async def opened_engine(config: Config, settings: Settings) -> AsyncGenerator[En
         ledger = await stack.enter_async_context(opened_ledger(settings))
         fleet = await stack.enter_async_context(opened_fleet(config, settings, _resources(config, settings), ledger))
         await fleet.open_only()
-        yield _router(config, settings, fleet, ledger, stack)
+        router = _router(config, settings, fleet, ledger, stack)
+        sharing = SharingEngine(router)
+        yield VerifyingEngine(sharing, config.codegen, _LadderOnDemand(config, settings, ledger, stack))
+
+
+class _LadderOnDemand:
+    """Opens the sandbox when the first answer is to be verified: most batches need none. Raises `SandboxError`."""
+
+    def __init__(self, config: Config, settings: Settings, ledger: Ledger, stack: AsyncExitStack) -> None:
+        self._config, self._settings, self._ledger, self._stack = config, settings, ledger, stack
+        self._ladder: Ladder | None = None
+        self._lock = asyncio.Lock()
+
+    async def __call__(self) -> Ladder:
+        async with self._lock:
+            if self._ladder is None:
+                sandbox = await self._stack.enter_async_context(opened_sandbox(self._config, self._settings))
+                self._ladder = Ladder(RUNGS, sandbox, self._ledger)
+            return self._ladder
 
 
 @asynccontextmanager
@@ -156,26 +176,49 @@ async def opened_appliance(config: Config, settings: Settings) -> AsyncGenerator
         fleet = await stack.enter_async_context(opening)
         await fleet.releases.begin()
         telemetry.watch(fleet.engines)
-        engine = MeteredEngine(_router(config, settings, fleet, ledger, stack), telemetry)
-        indexes = _Indexes(config, settings, engine)
+        router = _router(config, settings, fleet, ledger, stack)
+        telemetry.watch_budgets(router.standing.shares)
+        telemetry.watch_upstreams(router.guards.states)
+        await stack.enter_async_context(up_to_date(router.planner, ledger))
+        telemetry.watch_workloads({workload.name: workload for workload in config.workloads})
+        engine = MeteredEngine(SharingEngine(router), telemetry)
+        indexes = Indexes(config.retrieval, settings.data.resolve() / "indexes", engine)
         stack.push_async_callback(indexes.close)
-        parts = _Parts(config, ledger, sandbox, engine, indexes, VerifiedCalls(ledger, fleet.versions))
-        tasks = Tasks(_workshop(parts, settings))
+        ladder, answers = Ladder(RUNGS, sandbox, ledger), VerifiedCalls(ledger, fleet.versions)
+        tasks = Tasks(_workshop(_Parts(config, ledger, engine, indexes, ladder, answers), sandbox, settings))
         stack.push_async_callback(tasks.close)
-        yield Appliance(config, engine, ledger, Keys(ledger, utc_now), tasks, sandbox, telemetry, fleet)
+        verifying = VerifyingEngine(engine, config.codegen, _already(ladder), answers)
+        yield Appliance(
+            config, verifying, router, ledger, ledger, Keys(ledger, utc_now), tasks, sandbox, telemetry, fleet
+        )
+
+
+def _already(ladder: Ladder) -> Callable[[], Awaitable[Ladder]]:
+    async def opened() -> Ladder:
+        return ladder
+
+    return opened
 
 
 def _router(config: Config, settings: Settings, fleet: Fleet, ledger: SqlLedger, stack: AsyncExitStack) -> Router:
-    rules = Rules(
+    rules = rules_of(config, placed=settings.ray_address is not None)
+    router = Router(rules, fleet.engines, ledger, ledger, fleet.versions)
+    stack.push_async_callback(router.close)
+    return router
+
+
+def rules_of(config: Config, *, placed: bool = False) -> Rules:
+    """What models.yaml says about routing."""
+    return Rules(
         config,
         {route.name: route for route in config.routes},
         {tenant.name: tenant for tenant in config.tenants},
         config.air_gapped,
-        placed=settings.ray_address is not None,
+        placed,
+        config.model_budgets,
+        {workload.name: workload for workload in config.workloads},
+        config.privacy,
     )
-    router = Router(rules, fleet.engines, ledger, ledger, fleet.versions)
-    stack.push_async_callback(router.close)
-    return router
 
 
 def _resources(config: Config, settings: Settings) -> Resources:
@@ -186,44 +229,21 @@ def _resources(config: Config, settings: Settings) -> Resources:
 def _sandbox(config: Config, settings: Settings) -> NsjailSandbox:
     site = (settings.sandbox_site or Path(".sandbox-site")).resolve()
     if not (site / "pytest").is_dir():
-        raise StartProblem(
+        raise SandboxUnavailable(
             f"The tools for generated code are not at {site}; run `make setup`, or set BAILEY_SANDBOX_SITE."
         )
     return NsjailSandbox(config.sandbox, python=Path(sys.executable).resolve(), site=site)
 
 
-class _Indexes:
-    """One index per repository, opened at its first use."""
-
-    def __init__(self, config: Config, settings: Settings, engine: Engine) -> None:
-        self._spec = config.retrieval
-        self._folder = settings.data.resolve() / "indexes"
-        self._embedder = engine if config.retrieval.embedder else None
-        self._open: dict[str, QdrantIndex] = {}
-
-    def open(self, repository: Repository) -> QdrantIndex:
-        """The index of a repository."""
-        if repository.name not in self._open:
-            folder = self._folder / repository.name
-            self._open[repository.name] = QdrantIndex(folder, self._spec, self._embedder)
-        return self._open[repository.name]
-
-    async def close(self) -> None:
-        """Close all of them."""
-        for index in self._open.values():
-            await index.close()
-
-
-def _workshop(appliance: _Parts, settings: Settings) -> Workshop:
+def _workshop(appliance: _Parts, sandbox: Sandbox, settings: Settings) -> Workshop:
     """What code tasks work with."""
-    spec = appliance.config.codegen
-    ladder = Ladder(RUNGS, appliance.sandbox, appliance.ledger)
+    spec, history = appliance.config.codegen, _History(appliance.ledger)
     return Workshop(
         spec=spec,
         ledger=appliance.ledger,
-        sandbox=appliance.sandbox,
-        attempts=Attempts(spec, appliance.engine, _History(appliance.ledger), ladder, appliance.verified),
-        ladder=ladder,
+        sandbox=sandbox,
+        attempts=Attempts(spec, appliance.engine, history, appliance.ladder, appliance.answers),
+        ladder=appliance.ladder,
         open_repository=lambda source: Repository(source, settings.data.resolve() / "repositories"),
         open_index=appliance.indexes.open,
         retrieval=appliance.config.retrieval,
@@ -257,35 +277,10 @@ async def removed_from_cluster(config: Config, settings: Settings, tell: Callabl
 
 @asynccontextmanager
 async def opened_sandbox(config: Config, settings: Settings) -> AsyncGenerator[Sandbox, None]:
-    """The sandbox, proven on this machine. Raises `SandboxUnavailable` or `StartProblem`."""
+    """The sandbox, proven on this machine. Raises `SandboxUnavailable`."""
     sandbox = _sandbox(config, settings)
     try:
         await sandbox.check()
         yield sandbox
     finally:
         await sandbox.close()
-
-
-def weights_store(
-    config: Config, settings: Settings, root: Path | None = None, *, online: bool = False
-) -> WeightsStore:
-    """Where weights are kept, here or in another folder `root`. In an air gap nothing is fetched unless `online`."""
-    token = settings.hf_token.get_secret_value() if settings.hf_token else None
-    hub = settings.hf_endpoint.rstrip("/") if settings.hf_endpoint else None
-    return WeightsStore(
-        root or settings.weights or settings.data / "weights",
-        cache=settings.data / "weights",
-        offline=config.air_gapped and not online,
-        access=Access(hub, token, settings.registry_keys),
-    )
-
-
-def weights_state(model: ModelSpec, config: Config, settings: Settings) -> str:
-    """A word on a model's weights, without fetching anything."""
-    if not isinstance(model, LlamaCppModel | VllmModel):
-        return "elsewhere"
-    try:
-        found = weights_store(config, settings).here(model.source, kind_for(model.engine), model.sha256)
-    except WeightsError as error:
-        return str(error)
-    return "here" if found else f"not pulled: bailey models pull {model.name}"

@@ -16,9 +16,12 @@ from gateway.config_document import Unreadable, read_document
 from gateway.config_errors import ConfigError, Problem, explain, repeated_keys
 from inference.adapters import adapters_of, split_adapter, with_adapter
 from inference.catalog import Catalog, LocalModel, ModelBase, Ranking, VllmModel
+from inference.spec import Name
 from inference.versions import VersionProblem, declared, engine_name
 from retrieval.spec import RetrievalSpec
-from router.spec import RouteSpec, TenantSpec
+from router.privacy.spec import PrivacySpec
+from router.spec import BudgetSpec, RouteSpec, TenantSpec
+from router.workloads import WorkloadSpec
 from sandbox.spec import SandboxSpec
 
 
@@ -32,6 +35,15 @@ class Config(Catalog):
     )
     routes: tuple[RouteSpec, ...] = ()
     tenants: Annotated[tuple[TenantSpec, ...], Field(min_length=1)]
+    model_budgets: Mapping[Name, BudgetSpec] = Field(
+        default_factory=dict, description="What all tenants together may spend on single models."
+    )
+    privacy: PrivacySpec = Field(
+        default=PrivacySpec(), description="What happens to requests in which secrets or personal data are found."
+    )
+    workloads: tuple[WorkloadSpec, ...] = Field(
+        default=(), description="Classes of traffic with models, slots and service levels of their own."
+    )
     sandbox: SandboxSpec = SandboxSpec()
     retrieval: RetrievalSpec = RetrievalSpec()
     codegen: CodegenSpec = CodegenSpec()
@@ -56,6 +68,10 @@ class Config(Catalog):
         yield from self._disagreeing_fallbacks(models)
         yield from self._impossible_versions(names)
         yield from self._disagreeing_tenants(names)
+        yield from self._disagreeing_workloads(models)
+        yield from self._unknown_in_budgets("model_budgets", self.model_budgets)
+        for tenant in self.tenants:
+            yield from self._unknown_in_budgets(f"model_budgets of tenant {tenant.name!r}", tenant.model_budgets)
         embedder = models.get(self.retrieval.embedder or "")
         if self.retrieval.embedder and (embedder is None or "embeddings" not in embedder.capabilities):
             yield f"retrieval.embedder {self.retrieval.embedder!r} is no declared model with capability embeddings"
@@ -99,6 +115,23 @@ class Config(Catalog):
                 yield f"tenant {tenant.name!r} names model {name!r}; declared: {', '.join(names)}"
             if tenant.repositories and embedder and not tenant.may_use(embedder):
                 yield f"tenant {tenant.name!r} has repositories but may not use retrieval.embedder {embedder!r}"
+
+    def _disagreeing_workloads(self, models: Mapping[str, ModelBase]) -> Iterator[str]:
+        names = [workload.name for workload in self.workloads]
+        yield from (f"workload {name!r} is declared twice" for name in _repeated(names))
+        for workload in self.workloads:
+            for name in set(workload.models) - {"*", *models}:
+                yield f"workload {workload.name!r} names model {name!r}; declared: {', '.join(models)}"
+        for tenant in self.tenants:
+            for name in set(tenant.workloads) - {*names}:
+                yield f"tenant {tenant.name!r} names workload {name!r}; declared: {', '.join(names) or 'none'}"
+        if sum(workload.slots_share or 0 for workload in self.workloads) >= 1:
+            yield "the workloads' slots_share leave no slots for all others; their sum must be below 1"
+
+    def _unknown_in_budgets(self, where: str, budgets: Mapping[str, BudgetSpec]) -> Iterator[str]:
+        declared = [model.name for model in self.models]
+        for name in sorted(set(budgets) - {*declared}):
+            yield f"{where} names model {name!r}; declared: {', '.join(declared)}"
 
     def stricter(self, first: str, second: str) -> str:
         """The more sensitive of two data classes."""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 
 from gateway.engine_factory import EngineFactory
 from inference.adapters import TakesAdapters, adapters_of, folder_of, with_adapter
-from inference.catalog import HttpModel, LocalModel, ModelSpec, ScriptedModel, VllmModel
+from inference.catalog import LocalModel, ModelSpec, ScriptedModel, UpstreamModel, VllmModel
 from inference.errors import EngineUnavailable, WeightsError
 from inference.protocol import Engine
 from inference.versions import engine_name
@@ -119,7 +119,7 @@ class EngineRoom:
 
 def _known_as(name: str, spec: ModelSpec) -> ModelSpec:
     """The version under a name that no other has, in logs and on a cluster; another server knows it by its own."""
-    if isinstance(spec, HttpModel):
+    if isinstance(spec, UpstreamModel):
         return spec.model_copy(update={"name": name, "model": spec.model or spec.name})
     return spec.model_copy(update={"name": name})
 

@@ -102,19 +102,19 @@ class Envelope:
         return bytes(kept), True
 
     def _account(self, scope: Scope, status: int, seconds: float) -> None:
-        request = Request(scope)
         route = getattr(scope.get("route"), "path", "unknown")
-        self._telemetry.http_request(request.method, route, status, seconds)
+        self._telemetry.http_request(scope["method"], route, status, seconds)
+        state = scope["state"]
         log.info(
             "request",
             extra={
-                "request_id": request.state.request_id,
-                "method": request.method,
-                "path": request.url.path,
+                "request_id": state["request_id"],
+                "method": scope["method"],
+                "path": scope["path"],
                 "status": status,
                 "milliseconds": round(seconds * 1000, 1),
-                "actor": getattr(request.state, "actor", None),
-                "tenant": getattr(request.state, "tenant", None),
+                "actor": state.get("actor"),
+                "tenant": state.get("tenant"),
             },
         )
 

@@ -43,6 +43,18 @@ class UnknownDataClass(Exception):
     """The request names a data class that models.yaml does not declare."""
 
 
+class UnknownWorkload(Exception):
+    """The request names a workload that its tenant does not have."""
+
+
+class UnusableTaskName(Exception):
+    """The request names its task in a way that no account can be named."""
+
+
+class UnknownRoute(Exception):
+    """No call of this request is on record, or it is another tenant's."""
+
+
 # (status, OpenAI error type, code); the first entry that an error is an instance of counts.
 TABLE: dict[type[Exception], tuple[int, str, str]] = {
     InvalidKey: (401, "authentication_error", "invalid_api_key"),
@@ -51,6 +63,9 @@ TABLE: dict[type[Exception], tuple[int, str, str]] = {
     BodyTooLarge: (413, "invalid_request_error", "body_too_large"),
     BodyTooSlow: (408, "invalid_request_error", "body_too_slow"),
     UnknownDataClass: (400, "invalid_request_error", "unknown_data_class"),
+    UnknownWorkload: (400, "invalid_request_error", "unknown_workload"),
+    UnusableTaskName: (400, "invalid_request_error", "invalid_task_name"),
+    UnknownRoute: (404, "invalid_request_error", "route_not_found"),
     InvalidTask: (400, "invalid_request_error", "invalid_task"),
     RepositoryNotFound: (404, "invalid_request_error", "repository_not_found"),
     RepositoryProblem: (409, "invalid_request_error", "repository_problem"),

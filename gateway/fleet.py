@@ -13,7 +13,7 @@ from gateway.config import Config
 from gateway.engine_factory import opened_factory
 from gateway.engine_room import EngineRoom
 from gateway.settings import Settings
-from inference.catalog import HttpModel
+from inference.catalog import UpstreamModel
 from inference.engines import Resources
 from inference.protocol import Engine
 from inference.versions import addressed
@@ -49,7 +49,7 @@ class Fleet:
 def key_variables(config: Config) -> list[str]:
     """The environment variables that models and their versions have keys in."""
     specs = addressed(config.models).values()
-    return [spec.api_key_env for spec in specs if isinstance(spec, HttpModel) and spec.api_key_env]
+    return [spec.api_key_env for spec in specs if isinstance(spec, UpstreamModel) and spec.api_key_env]
 
 
 @asynccontextmanager

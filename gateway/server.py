@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import socket
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from gateway.app import create_app
 from gateway.assemble import opened_appliance
 from gateway.config import Config
 from gateway.problems import StartProblem
+from gateway.scheduling import ask_for_short_turns
 from gateway.settings import Settings
 from inference.wire.server import Server, bound_socket
 
@@ -22,6 +24,7 @@ async def serve(config: Config, settings: Settings, announce: Callable[[str], No
         first_key = await appliance.first_key()
         resumed = await appliance.tasks.resume()
         server = Server(create_app(appliance))
+        _make_prompt()
         _stop_on_signals(server)  # before anybody knows that there is something to stop
         listening.listen()  # before the address is told, so that nobody who hears it is refused
         url = f"http://{settings.host}:{listening.getsockname()[1]}"
@@ -31,6 +34,13 @@ async def serve(config: Config, settings: Settings, announce: Callable[[str], No
         if resumed:
             announce(f"Going on with {len(resumed)} tasks: {', '.join(resumed)}")
         await server.serve(sockets=[listening])
+
+
+def _make_prompt() -> None:
+    """Keep waits out of answers: for the processor, and for a garbage collection that looks at all of the program."""
+    ask_for_short_turns()
+    gc.collect()
+    gc.freeze()  # modules and what was assembled stay until the end; collections need not look at them again
 
 
 def _stop_on_signals(server: Server) -> None:

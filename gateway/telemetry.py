@@ -6,19 +6,23 @@ One registry per appliance, no globals. Labels never carry prompts, keys or path
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
+from typing import get_args
 
 from prometheus_client import CONTENT_TYPE_LATEST as EXPOSITION_TYPE
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from inference.errors import EngineError
 from inference.memory import KnowsMemory
 from inference.protocol import ChatRequest, Chunk, Embeddings, EmbedRequest, Engine, Health, ModelCard, Tokens, Usage
 from inference.replicas import KnowsReplicas
+from router.resilience.breaker import State
+from router.resilience.guard import UpstreamState
 from router.versions.versions import Answered
+from router.workloads import WorkloadSpec
 
 __all__ = ["EXPOSITION_TYPE", "MeteredEngine", "Telemetry"]
 
@@ -54,6 +58,11 @@ class Telemetry:
             "gen_ai_server_errors", "Calls that failed", ["gen_ai_request_model", "error_type"],
             registry=self._registry,
         )  # fmt: skip
+        self._service = Counter(
+            "bailey_service_level", "Answers that kept what their workload promises, and those that did not",
+            ["workload", "objective", "kept"], registry=self._registry,
+        )  # fmt: skip
+        self._workloads: Mapping[str, WorkloadSpec] = {}
         self._active = Gauge("bailey_calls_active", "Calls being answered", registry=self._registry)
         self.versions = VersionMetrics(self._registry)
 
@@ -61,6 +70,29 @@ class Telemetry:
         """From now on tell memory and replicas of these engines (by model name), as they are when asked; once."""
         self._registry.register(_EngineMemory(engines))
         self._registry.register(_Replicas(engines))
+
+    def watch_upstreams(self, states: Callable[[], Sequence[UpstreamState]]) -> None:
+        """From now on tell how upstreams are doing, as it is when asked; once."""
+        self._registry.register(_Upstreams(states))
+
+    def watch_budgets(self, shares: Callable[[], Mapping[str, float]]) -> None:
+        """From now on tell how much of their budgets accounts have used, as it is when asked; once."""
+        self._registry.register(_Budgets(shares))
+
+    def watch_workloads(self, workloads: Mapping[str, WorkloadSpec]) -> None:
+        """From now on hold answers against what these workloads promise."""
+        self._workloads = workloads
+
+    def served(self, workload: str, first_seconds: float | None, total_seconds: float | None) -> None:
+        """An answer of a workload began and ended after so many seconds; None: it failed before."""
+        if spec := self._workloads.get(workload):
+            for objective, promised, taken in (
+                ("first_token", spec.first_token_seconds, first_seconds),
+                ("total", spec.total_seconds, total_seconds),
+            ):
+                if promised is not None:
+                    kept = taken is not None and taken <= promised
+                    self._service.labels(workload, objective, "true" if kept else "false").inc()
 
     def http_request(self, method: str, route: str, status: int, seconds: float) -> None:
         """An HTTP request ended; `route` is the route's template, not the path. Invented methods are `other`."""
@@ -158,6 +190,42 @@ class _Replicas(Collector):
         yield gauge
 
 
+class _Budgets(Collector):
+    """Asks the router."""
+
+    def __init__(self, shares: Callable[[], Mapping[str, float]]) -> None:
+        self._shares = shares
+
+    def collect(self) -> Iterable[Metric]:
+        """One gauge."""
+        gauge = GaugeMetricFamily(
+            "bailey_budget_used_ratio", "Share of a budget that is spent or held in its window", labels=["account"]
+        )
+        for account, share in self._shares().items():
+            gauge.add_metric([account], share)
+        yield gauge
+
+
+class _Upstreams(Collector):
+    """Asks the router's guards."""
+
+    def __init__(self, states: Callable[[], Sequence[UpstreamState]]) -> None:
+        self._states = states
+
+    def collect(self) -> Iterable[Metric]:
+        """The state of each circuit, how often it opened, and retries."""
+        circuit = GaugeMetricFamily("bailey_upstream_circuit", "1: the state it is in", labels=["model", "state"])
+        opens = CounterMetricFamily("bailey_upstream_opens", "Times that a circuit opened", labels=["model"])
+        retries = CounterMetricFamily("bailey_upstream_retries", "Calls tried again", labels=["model", "outcome"])
+        for upstream in self._states():
+            for state in get_args(State):
+                circuit.add_metric([upstream.name, state], float(state == upstream.circuit))
+            opens.add_metric([upstream.name], upstream.opens)
+            retries.add_metric([upstream.name, "made"], upstream.retries)
+            retries.add_metric([upstream.name, "over_budget"], upstream.retries_refused)
+        return [circuit, opens, retries]
+
+
 def memory_of(engines: Mapping[str, Engine]) -> dict[str, Mapping[str, float]]:
     """The memory (MiB by part) of each engine that knows it."""
     return {name: engine.memory_mib() for name, engine in engines.items() if isinstance(engine, KnowsMemory)}
@@ -176,19 +244,22 @@ class MeteredEngine:
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         """The engine's answer, counted."""
-        started, model = time.monotonic(), ""
+        started, model, first = time.monotonic(), "", None
         self._telemetry.call_started()
         try:
             async with aclosing(self._engine.stream(request)) as chunks:
                 async for chunk in chunks:
                     if not model:
                         model = chunk.model or request.model
-                        self._telemetry.first_chunk(model, time.monotonic() - started)
+                        first = time.monotonic() - started
+                        self._telemetry.first_chunk(model, first)
                     if chunk.usage:
                         self._telemetry.usage(model, request.caller.tenant, chunk.usage)
                     yield chunk
+            self._telemetry.served(request.caller.workload, first, time.monotonic() - started)
         except EngineError as error:
             self._telemetry.call_failed(model or "none", error)
+            self._telemetry.served(request.caller.workload, first, None)
             raise
         finally:
             self._telemetry.call_ended()

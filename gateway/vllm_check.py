@@ -6,11 +6,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from gateway.assemble import weights_store
 from gateway.config import Config
 from gateway.config_errors import ConfigError, Problem
 from gateway.fleet import key_variables
 from gateway.settings import SOURCE_KEYS, Settings
+from gateway.weights import weights_store
 from inference.catalog import VllmModel
 from inference.errors import WeightsError
 from inference.versions import addressed, split_address

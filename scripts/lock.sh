@@ -6,8 +6,9 @@ cd "$(dirname "$0")/.."
 compile() {
     .setup/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header "$@"
 }
-compile pyproject.toml --no-emit-package llama-cpp-python -o requirements/product.lock
 compile pyproject.toml --group dev --no-emit-package llama-cpp-python -o requirements/dev.lock
+# What is installed is what was tested.
+compile pyproject.toml --no-emit-package llama-cpp-python -c requirements/dev.lock -o requirements/product.lock
 echo "llama-cpp-python==0.3.36" | compile - --no-deps -o requirements/llama.lock
 printf "pytest>=9\nruff>=0.14\n" | compile - -o requirements/sandbox.lock
 # A vLLM to test with, for one platform: its PyTorch is the build for processors, which is not on PyPI. pip's own

@@ -7,7 +7,7 @@ import sys
 import typer
 
 from codegen.protocol import TaskError
-from gateway.cli import batch, chat, config, keys, ledger, models, serve, task, up
+from gateway.cli import batch, budgets, chat, config, keys, ledger, models, route, serve, task, up
 from gateway.cli.output import err, escape
 from gateway.client import ApplianceError
 from gateway.config_errors import ConfigError
@@ -43,7 +43,9 @@ app.command(name="serve")(serve.serve)
 app.command(name="up")(up.up)
 app.command(name="down")(up.down)
 app.command(name="chat")(chat.chat)
+app.command(name="budgets")(budgets.budgets)
 app.add_typer(task.app, name="task")
+app.add_typer(route.app, name="route")
 app.add_typer(batch.app, name="batch")
 app.add_typer(models.app, name="models")
 app.add_typer(keys.app, name="keys")

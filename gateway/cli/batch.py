@@ -41,7 +41,7 @@ def run(
     declared = {item.name: item for item in config.tenants}
     if tenant not in declared:
         raise typer.BadParameter(f"There is no tenant {tenant!r}; declared: {', '.join(declared)}.")
-    caller = Caller(tenant, "batch", declared[tenant].data_class)
+    caller = Caller(tenant, "batch", declared[tenant].data_class, workload=declared[tenant].usual_workload)
 
     async def work(show: Progress) -> BatchReport:
         bar = show.add_task("answered", total=None)

@@ -47,10 +47,13 @@ def appliance(shared_appliance: Appliance) -> Appliance:
     return shared_appliance if shared_appliance.process else shared_appliance.start()
 
 
-def with_people(folder: Path, people: tuple[Path, dict[str, str]]) -> Appliance:
+def with_people(
+    folder: Path, people: tuple[Path, dict[str, str]], config: str = SCRIPTED, **variables: str
+) -> Appliance:
+    """An appliance, not started, in which these people have keys of their own; keys made in it are its own."""
     data, keys = people
     shutil.copytree(data, folder / "data")
-    return Appliance(folder, keys=keys)
+    return Appliance(folder, config, dict(keys), variables)
 
 
 @pytest.fixture

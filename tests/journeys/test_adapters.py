@@ -87,6 +87,14 @@ def client(appliance: Appliance, who: str = "ada") -> Client:
     return made[0] if made else appliance.client(who)
 
 
+def names(house: Appliance) -> list[str]:
+    """Of models, once each: all may also be asked for verified answers."""
+    listed = [model["id"] for model in client(house).get("/v1/models")["data"]]
+    plain = [name for name in listed if not name.startswith("verified/")]
+    assert listed == [*plain, *(f"verified/{name}" for name in plain)]
+    return plain
+
+
 def ask(appliance: Appliance, model: str, who: str = "ada") -> str:
     body = {"model": model, "messages": [{"role": "user", "content": "Which are you?"}]}
     answer = client(appliance, who).post("/v1/chat/completions", body)
@@ -120,7 +128,7 @@ def test_from_loaded_to_unloaded_through_restarts(house: Appliance) -> None:
     assert "loaded" in grace(house, *(word.replace("/models/adapters", str(folder)) for word in load))
     assert ask(house, "coder:sql") == "This is coder:sql of sql."
     assert ask(house, "coder:whole") == "This is a model of its own."
-    listed = [model["id"] for model in client(house).get("/v1/models")["data"]]
+    listed = names(house)
     assert listed == ["coder", "coder:whole", "coder:red", "coder:sql"]
 
     client(house, "grace").post("/v1/models/coder/unload-adapter", {"adapter": "red"})
@@ -209,7 +217,7 @@ def test_who_may_not_and_what_cannot_be_changes_nothing(unchanged: Appliance) ->
     assert "may not use model 'coder:whole'" in refused(house, "coder:whole", "bob")
     assert "coder has no adapter 'sql'" in refused(house, "coder:sql", "bob")  # who could ask for it
     assert decisions(house) == []
-    assert [model["id"] for model in client(house).get("/v1/models")["data"]] == ["coder", "coder:whole", "coder:red"]
+    assert names(house) == ["coder", "coder:whole", "coder:red"]
     bad = house.bailey("models", "load-adapter", "coder", f"path:{house.folder}/sql", key=house.keys["grace"])
     assert bad.returncode == 2
     assert "write it as MODEL:ADAPTER" in " ".join(bad.stderr.replace("│", " ").split())

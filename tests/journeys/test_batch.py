@@ -47,6 +47,22 @@ def answers(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
+def test_lines_may_ask_for_verified_answers(tmp_path: Path) -> None:
+    (tmp_path / "models.yaml").write_text(
+        CONFIG.replace("replies: [{text: done}]", 'replies: [{text: "def two():\\n    return 2"}]')
+    )
+    asked = [chat(1), chat(2), chat(3, "verified/quick")]
+    asked[0]["body"]["verify"] = {"tests": "assert two() == 2"}
+    asked[1]["body"]["verify"] = {"tests": "assert two() == 3"}
+    source, target = write(tmp_path / "in.jsonl", asked), tmp_path / "out.jsonl"
+    run = Appliance(tmp_path).bailey("batch", "run", str(source), str(target))
+    assert run.returncode == 3, run.stderr
+    first, second, third = sorted(answers(target), key=lambda answer: str(answer["custom_id"]))
+    assert first["response"]["body"]["verification"]["attempts"][-1]["outcome"] == "pass"
+    assert second["error"]["code"] == "verification_failed"
+    assert third["response"]["body"]["verification"]["attempts"][-1]["check"] == "lint"
+
+
 def test_fifty_lines_of_all_kinds(offline: Appliance, tmp_path: Path) -> None:
     lines: list[Any] = [chat(number) for number in range(46)]
     lines.append({"custom_id": "vector", "url": "/v1/embeddings", "body": {"model": "quick", "input": "text"}})

@@ -24,7 +24,8 @@ def client(appliance: Appliance) -> openai.OpenAI:
 
 def test_models_lists_routes_and_models(client: openai.OpenAI) -> None:
     with client:
-        assert [model.id for model in client.models.list()] == ["auto", "small", "strong", "slow"]
+        names = ["auto", "small", "strong", "slow"]
+        assert [model.id for model in client.models.list()] == [*names, *(f"verified/{name}" for name in names)]
 
 
 def test_a_streamed_chat_says_who_answered_why_and_at_what_price(client: openai.OpenAI, appliance: Appliance) -> None:

@@ -9,8 +9,8 @@ from gateway.settings import Settings
 
 def list_models() -> None:
     """Show the declared models, their prices, whether their weights are here, and which versions answer."""
-    from gateway.assemble import weights_state
     from gateway.config import load_config
+    from gateway.weights import weights_state
     from inference.versions import addressed
 
     settings = Settings()

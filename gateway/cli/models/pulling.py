@@ -48,8 +48,8 @@ def pull(
     ] = False,
 ) -> None:
     """Fetch weights and check their digests; goes on where an interrupted pull stopped."""
-    from gateway.assemble import weights_store
     from gateway.config import load_config
+    from gateway.weights import weights_store
 
     if bool(names) == every:
         raise typer.BadParameter("Name the models to pull, or say --all.")

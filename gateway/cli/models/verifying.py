@@ -19,8 +19,8 @@ def verify(
     folder: Annotated[Path | None, typer.Option("--in", help="The store; by default BAILEY_WEIGHTS.")] = None,
 ) -> None:
     """Hash every file of the models' weights and compare; exit 1 if one is missing or differs."""
-    from gateway.assemble import weights_store
     from gateway.config import load_config
+    from gateway.weights import weights_store
     from inference.weights.selection import kind_for
 
     settings = Settings()
