@@ -22,7 +22,7 @@ from inference.protocol import (
     ToolCall,
     ToolChoice,
 )
-from inference.wire.body import Body, JsonObject, Text, check_kind, invalid, refused
+from inference.wire.body import LARGEST_COUNT, AnswerTokens, Body, JsonObject, Text, check_kind, invalid, refused
 
 NO_EFFECT = "Accepted; has no effect."
 PREFIXES = "Accepted; prefixes are cached by themselves."
@@ -270,10 +270,10 @@ class CountBody(PromptBody):
 class MessagesBody(PromptBody):
     """The body of POST /v1/messages."""
 
-    max_tokens: Annotated[int, Field(ge=1)]
+    max_tokens: AnswerTokens
     temperature: Annotated[float, Field(ge=0, le=1)] = 1.0
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
-    top_k: Annotated[int, Field(ge=0)] = 0
+    top_k: Annotated[int, Field(ge=0, le=LARGEST_COUNT)] = 0
     stop_sequences: list[StopSequence] = Field(default_factory=list)
     stream: bool = False
     metadata: Metadata | None = Field(default=None, description=NO_EFFECT)

@@ -87,11 +87,16 @@ def read_stream_error(event: str) -> EngineError | None:
 
 
 def _detail(body: str) -> ErrorDetail:
-    """What a body says; servers also send plain text, a bare string, or the detail without its envelope."""
+    """What a body says; servers also send plain text, a bare string, the detail without its envelope, or a list of one.
+
+    The list is what Gemini's compatible endpoint sends.
+    """
     try:
         content = json.loads(body)
     except ValueError:
         return ErrorDetail(message=body[:500].strip())
+    if isinstance(content, list) and len(content) == 1:
+        content = content[0]
     inner = content.get("error", content) if isinstance(content, dict) else content
     try:
         return ErrorDetail.model_validate(inner)

@@ -21,7 +21,7 @@ from inference.openai.messages import (
 )
 from inference.protocol import Caller, ChatRequest, EmbedRequest, Priority, ResponseFormat, Sampling, ToolChoice
 from inference.verification import Verify
-from inference.wire.body import Body, Text, invalid, refused
+from inference.wire.body import LARGEST_COUNT, AnswerTokens, Body, Text, invalid, refused
 
 TokenId = Annotated[str, Field(pattern=r"^[0-9]{1,9}$")]
 Bias = Annotated[float, Field(ge=-100, le=100)]
@@ -59,7 +59,9 @@ class GenerationBody(TieredBody):
 
     temperature: Annotated[float, Field(ge=0, le=2)] = 1.0
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
-    top_k: Annotated[int, Field(ge=-1)] = Field(default=0, description="As vLLM and llama.cpp; 0 or -1: off.")
+    top_k: Annotated[int, Field(ge=-1, le=LARGEST_COUNT)] = Field(
+        default=0, description="As vLLM and llama.cpp; 0 or -1: off."
+    )
     min_p: Annotated[float, Field(ge=0, le=1)] = Field(default=0.0, description="As vLLM and llama.cpp; 0: off.")
     repetition_penalty: Annotated[float, Field(gt=0, le=2)] = Field(default=1.0, description="As vLLM; 1: off.")
     stop: StopString | Annotated[list[StopString], Field(max_length=64)] = Field(
@@ -125,10 +127,8 @@ class ChatBody(GenerationBody):
     """The body of POST /v1/chat/completions."""
 
     messages: Annotated[list[MessageShape], Field(min_length=1)]
-    max_completion_tokens: Annotated[int, Field(ge=1)] | None = None
-    max_tokens: Annotated[int, Field(ge=1)] | None = Field(
-        default=None, description="The older name of `max_completion_tokens`."
-    )
+    max_completion_tokens: AnswerTokens | None = None
+    max_tokens: AnswerTokens | None = Field(default=None, description="The older name of `max_completion_tokens`.")
     logprobs: bool = False
     top_logprobs: Annotated[int, Field(ge=0, le=20)] = 0
     tools: list[ToolShape] = Field(default_factory=list)
@@ -194,7 +194,7 @@ class CompletionBody(GenerationBody):
         description="One text; token ids and several prompts in one request are not supported."
     )
     suffix: Text | None = None
-    max_tokens: Annotated[int, Field(ge=1)] | None = Field(
+    max_tokens: AnswerTokens | None = Field(
         default=16, description="Null: until the model ends its answer or the context is full."
     )
     logprobs: Annotated[int, Field(ge=0, le=5)] | None = None

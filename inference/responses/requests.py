@@ -14,7 +14,7 @@ from inference.openai.messages import FunctionName
 from inference.openai.requests import TieredBody
 from inference.protocol import Caller, ChatRequest, Message, ResponseFormat, Sampling, Tool, ToolChoice
 from inference.responses.items import KINDS, AnyItem, MessageItem, messages
-from inference.wire.body import Body, JsonObject, Text, check_kind, invalid, refused
+from inference.wire.body import AnswerTokens, Body, JsonObject, Text, check_kind, invalid, refused
 
 NO_EFFECT = "Accepted; has no effect."
 LOGPROBS = "message.output_text.logprobs"
@@ -105,7 +105,7 @@ class ResponsesBody(TieredBody):
     instructions: Text | None = None
     previous_response_id: Text | None = None
     store: bool = Field(default=True, description="Keep the response, so that a later one can go on from it.")
-    max_output_tokens: Annotated[int, Field(ge=1)] | None = None
+    max_output_tokens: AnswerTokens | None = None
     temperature: Annotated[float, Field(ge=0, le=2)] = 1.0
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
     top_logprobs: Annotated[int, Field(ge=0, le=20)] = 0

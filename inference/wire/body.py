@@ -11,13 +11,15 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from inference.errors import InvalidRequest, UnsupportedParameter
 
 UNSUPPORTED = UnsupportedParameter.code
 INVALID = InvalidRequest.code
+LARGEST_COUNT = 2**31 - 1
+"""Engines count in 32 bits, and no context comes near."""
 _LONGEST_NAME = 64
 
 
@@ -38,6 +40,7 @@ def _can_be_written(value: dict[str, Any]) -> dict[str, Any]:
 
 
 Text = Annotated[str, AfterValidator(_without_lone_surrogates)]
+AnswerTokens = Annotated[int, Field(ge=1, le=LARGEST_COUNT)]
 JsonObject = Annotated[dict[str, Any], AfterValidator(_can_be_written)]
 
 

@@ -105,3 +105,21 @@ def test_a_field_works_or_is_refused_by_its_name(text: Peer, route: str, field: 
         assert answer.status_code == 404
     else:
         assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.parametrize(
+    ("route", "field"),
+    [
+        *(("chat/completions", field) for field in ("max_completion_tokens", "max_tokens", "top_k")),
+        *(("completions", field) for field in ("max_tokens", "top_k")),
+        ("responses", "max_output_tokens"),
+        *(("messages", field) for field in ("max_tokens", "top_k")),
+    ],
+)
+def test_a_count_beyond_all_engines_is_refused_by_its_name(text: Peer, route: str, field: str) -> None:
+    base = {"messages": TALK, "max_tokens": 3} if route == "messages" else BASE[route]
+    if field == "max_completion_tokens":
+        base = {"messages": TALK}
+    answer = text.http.post(f"/v1/{route}", json={"model": text.model, **base, field: 10**40})
+    assert answer.status_code == 400
+    assert field in answer.json()["error"]["message"]

@@ -143,6 +143,8 @@ def test_an_error_arrives_as_it_was_raised(
         (400, '{"message": "This model\'s maximum context length is 8 tokens."}', errors.ContextLengthExceeded),
         (400, '{"error": {"type": "exceed_context_size_error", "message": "m"}}', errors.ContextLengthExceeded),
         (400, '{"error": {"message": "bad", "type": "BadRequestError", "code": 400}}', errors.InvalidRequest),
+        (400, '[{"error": {"code": 400, "message": "exceeds the context window", "status": "INVALID_ARGUMENT"}}]',
+         errors.ContextLengthExceeded),
         (422, '{"detail": [{"loc": ["body"], "msg": "wrong"}]}', errors.InvalidRequest),
         (401, '{"error": "wrong key"}', errors.AuthenticationFailed),
         (403, "", errors.AuthenticationFailed),
@@ -160,6 +162,11 @@ def test_errors_of_other_servers_are_recognised(status: int, body: str, expected
     error = read_error(status, {}, body)
     assert type(error) is expected
     assert error.message
+
+
+def test_the_message_in_a_list_of_one_error_is_read() -> None:
+    body = '[{"error": {"code": 400, "message": "Unknown name \\"x\\"", "status": "INVALID_ARGUMENT"}}]'
+    assert read_error(400, {}, body).message == 'Unknown name "x"'
 
 
 @pytest.mark.parametrize(
