@@ -14,6 +14,7 @@ from decimal import Decimal
 
 from codegen import facts, prompts
 from codegen.edit import MalformedAnswer, Target, patch_from_answer
+from codegen.labels import PathLabels
 from codegen.ladder import Ladder, Subject
 from codegen.protocol import CallHistory, Context, Draft, Evidence, Plan, Proof, Task, Verification, VerifiedAnswers
 from codegen.pytest_run import TestReport
@@ -21,7 +22,7 @@ from codegen.spec import CodegenSpec
 from codegen.steps import Steps
 from inference.collect import complete
 from inference.errors import ContextLengthExceeded, NoStrongerModel
-from inference.protocol import ChatRequest, Completion, Engine, Message, Sampling
+from inference.protocol import Caller, ChatRequest, Completion, Engine, Message, Sampling
 
 # The first attempt of a model is greedy; later ones must be able to say something else.
 
@@ -35,6 +36,13 @@ class Assignment:
     context: Context
     before: Mapping[str, bytes]
     baseline: TestReport
+    labels: PathLabels = field(default_factory=PathLabels)
+
+    def caller(self, *, with_findings: bool) -> Caller:
+        """For whom a draft is asked for, in the data class of all that it shows: a finding may quote any file."""
+        excerpts = {item.path for item in self.context.excerpts}
+        shown = {*excerpts, *self.plan.files, *(self.task.request.tests or ())}
+        return self.labels.raised(self.task.caller, self.before if with_findings else shown)
 
 
 @dataclass(slots=True)
@@ -186,7 +194,7 @@ class Attempts:
             model=assignment.task.request.model,
             messages=messages,
             sampling=sampling,
-            caller=assignment.task.caller,
+            caller=assignment.caller(with_findings=bool(progress.drafts)),
             tried=tuple(progress.tried),
             max_cost_usd=assignment.plan.budget_usd - progress.cost_usd - lost_usd,
             request_id=f"{request_id}.{retry}",

@@ -14,6 +14,7 @@ from pathlib import Path
 from codegen import facts
 from codegen.attempts import Assignment, Attempts
 from codegen.git import Commit
+from codegen.labels import PathLabels
 from codegen.ladder import Ladder, Subject, applied, changes_between
 from codegen.plan import make_plan
 from codegen.policy import verdict
@@ -58,6 +59,7 @@ class Workshop:
     open_index: Callable[[Repository], RepositoryIndex]
     retrieval: RetrievalSpec
     count_tokens: CountTokens
+    labels: PathLabels
 
 
 class Workflow:
@@ -85,7 +87,7 @@ class Workflow:
             await self._decision("task.failed", {"reason": reason})
             return
         context = await self._steps.run("context", Context, lambda: self._context(plan, files), facts.of_context)
-        assignment = Assignment(self._task, plan, context, before, baseline)
+        assignment = Assignment(self._task, plan, context, before, baseline, self._shop.labels)
         proof = await self._shop.attempts.until_proven(assignment, self._steps)
         if proof.patch is None:
             reason = f"{proof.why_unproven} The last finding was: {proof.verification.findings or 'none'}"
@@ -119,7 +121,8 @@ class Workflow:
     async def _search(self, files: Mapping[str, bytes]) -> list[Passage]:
         """The best passages of the repository. Its index serves every task, so a task's own tests never enter it."""
         index, limit = self._shop.open_index(self._repository), self._shop.retrieval.limit
-        return await index.search_in(files, self._task.request.instruction, self._task.caller, limit=limit)
+        caller = self._shop.labels.raised(self._task.caller, files)  # the embedder reads all of them
+        return await index.search_in(files, self._task.request.instruction, caller, limit=limit)
 
     async def _context(self, plan: Plan, files: Mapping[str, bytes]) -> Context:
         """The files that may change come first, then the best passages, then the task's own tests, as tokens allow."""

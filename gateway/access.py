@@ -7,7 +7,8 @@ classes belong to the routes, which depend on `caller`.
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from urllib.parse import unquote
 
 from fastapi import Request
 
@@ -22,6 +23,7 @@ _NEEDS_A_KEY = "/v1/"
 DATA_CLASS_HEADER = "x-bailey-data-class"
 TASK_HEADER = "x-bailey-task"
 WORKLOAD_HEADER = "x-bailey-workload"
+PATHS_HEADER = "x-bailey-paths"
 _TASK = re.compile(r"[\w.:-]{1,100}", re.ASCII)
 
 CallerOf = Callable[[Request], Awaitable[Caller]]
@@ -43,7 +45,8 @@ class Access:
     def caller(self, role: Role = "developer") -> CallerOf:
         """A FastAPI dependency: the caller of an admitted request, if their key has at least this role.
 
-        `x-bailey-data-class` may make the request's data class stricter than the tenant's, never laxer;
+        `x-bailey-data-class` may make the request's data class stricter than the key's and the tenant's, never laxer,
+        and so may `x-bailey-paths`, the files that a prompt shows (separated by commas, percent-encoded);
         `x-bailey-task` names a task of the tenant's whose calls share a budget, `x-bailey-workload` a class of traffic.
         """
 
@@ -52,8 +55,9 @@ class Access:
             if _RANK[key.role] < _RANK[role]:
                 raise RoleTooLow(f"This needs the role {role}; the key of {key.actor} has {key.role}.")
             tenant = _tenant(key, self._config)
-            data_class, workload = _data_class(request, tenant, self._config), _workload(request, tenant)
-            return Caller(tenant.name, key.actor, data_class, key.id, _task(request), workload)
+            data_class, workload = _data_class(request, key, tenant, self._config), _workload(request, tenant)
+            who = Caller(tenant.name, key.actor, data_class, key.id, _task(request), workload)
+            return self._config.labels.raised(who, _paths(request))
 
         return caller
 
@@ -81,12 +85,21 @@ def _tenant(key: Key, config: Config) -> TenantSpec:
     raise InvalidKey(f"The key's tenant {key.tenant!r} is not declared in models.yaml.")
 
 
-def _data_class(request: Request, tenant: TenantSpec, config: Config) -> str:
+def _data_class(request: Request, key: Key, tenant: TenantSpec, config: Config) -> str:
+    """The strictest of the header's, the key's and the tenant's."""
     asked = request.headers.get(DATA_CLASS_HEADER, tenant.data_class)
-    if asked not in config.data_classes:
-        valid = ", ".join(config.data_classes)
-        raise UnknownDataClass(f"There is no data class {asked!r}; valid classes: {valid}.")
-    return config.stricter(asked, tenant.data_class)
+    of_key = key.data_class or tenant.data_class
+    for data_class in (asked, of_key):
+        if data_class not in config.data_classes:
+            valid = ", ".join(config.data_classes)
+            raise UnknownDataClass(f"There is no data class {data_class!r}; valid classes: {valid}.")
+    return config.stricter(config.stricter(asked, of_key), tenant.data_class)
+
+
+def _paths(request: Request) -> Iterator[str]:
+    """Without what begins a path in an editor: labels are written as paths within a repository."""
+    for path in request.headers.get(PATHS_HEADER, "").split(","):
+        yield unquote(path.strip()).removeprefix("./")
 
 
 def _workload(request: Request, tenant: TenantSpec) -> str:

@@ -248,6 +248,7 @@ def _workshop(appliance: _Parts, sandbox: Sandbox, settings: Settings) -> Worksh
         open_index=appliance.indexes.open,
         retrieval=appliance.config.retrieval,
         count_tokens=lambda text: len(text.encode()) // _BYTES_PER_TOKEN + 1,
+        labels=appliance.config.labels,
     )
 
 

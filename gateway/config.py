@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
+from codegen.labels import PathLabel, PathLabels
 from codegen.spec import CodegenSpec
 from gateway.config_document import Unreadable, read_document
 from gateway.config_errors import ConfigError, Problem, explain, repeated_keys
@@ -32,6 +33,9 @@ class Config(Catalog):
     air_gapped: bool = Field(default=False, description="True: nothing outside the walls is ever built or called.")
     data_classes: Ranking = Field(
         default=("public", "internal", "confidential"), description="Least to most sensitive."
+    )
+    path_labels: tuple[PathLabel, ...] = Field(
+        default=(), description="Data classes of files; a request that shows one is of its class, or a stricter one."
     )
     routes: tuple[RouteSpec, ...] = ()
     tenants: Annotated[tuple[TenantSpec, ...], Field(min_length=1)]
@@ -65,6 +69,10 @@ class Config(Catalog):
         for model in self.models:
             for data_class in set(model.data_classes or ()) - set(self.data_classes):
                 yield f"model {model.name!r} names data class {data_class!r}; valid: {', '.join(self.data_classes)}"
+        for label in self.path_labels:
+            if label.data_class not in self.data_classes:
+                valid = ", ".join(self.data_classes)
+                yield f"path_labels name data class {label.data_class!r}; valid: {valid}"
         yield from self._disagreeing_fallbacks(models)
         yield from self._impossible_versions(names)
         yield from self._disagreeing_tenants(names)
@@ -132,6 +140,11 @@ class Config(Catalog):
         declared = [model.name for model in self.models]
         for name in sorted(set(budgets) - {*declared}):
             yield f"{where} names model {name!r}; declared: {', '.join(declared)}"
+
+    @property
+    def labels(self) -> PathLabels:
+        """The labels on paths, for who shows files to models."""
+        return PathLabels(self.data_classes, self.path_labels)
 
     def stricter(self, first: str, second: str) -> str:
         """The more sensitive of two data classes."""

@@ -1,6 +1,6 @@
 """API keys: made once, shown once, kept as a hash. The set of keys is a fold of the ledger's key entries.
 
-A key says who calls (actor), for whom (tenant), what they may do (role) and until when.
+A key says who calls (actor), for whom (tenant), what they may do (role), until when, and how sensitive all that is.
 """
 
 from __future__ import annotations
@@ -61,6 +61,7 @@ class Key:
     expires: datetime | None
     created: datetime
     revoked: bool = False
+    data_class: str = ""
 
 
 class Keys:
@@ -74,8 +75,13 @@ class Keys:
         self._read_at = 0.0
         self._lock = asyncio.Lock()
 
-    async def create(self, actor: str, *, tenant: str, role: Role, days: float | None = None) -> tuple[str, Key]:
-        """A new token and its key; the token is never seen again. Raises `UnusableKey`."""
+    async def create(
+        self, actor: str, *, tenant: str, role: Role, days: float | None = None, data_class: str = ""
+    ) -> tuple[str, Key]:
+        """A new token and its key; the token is never seen again. Raises `UnusableKey`.
+
+        `data_class` is the least that its requests have, if that is stricter than the tenant's.
+        """
         _check(actor, tenant, days)
         token = f"bly_{secrets.token_urlsafe(32)}"
         expires = self._now() + timedelta(days=days) if days is not None else None
@@ -91,6 +97,7 @@ class Keys:
                     "actor": actor,
                     "role": role,
                     "expires": expires.isoformat() if expires else None,
+                    "data_class": data_class,
                     "token_sha256": _hash(token),
                 },
             )
@@ -166,6 +173,7 @@ def _key(entry: Entry) -> Key:
         role=role,
         expires=datetime.fromisoformat(str(expires)) if expires else None,
         created=entry.time,
+        data_class=str(entry.data.get("data_class", "")),  # keys of an earlier release have none
     )
 
 

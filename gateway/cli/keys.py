@@ -20,19 +20,26 @@ def create(
     role: Annotated[Role, typer.Option(help="developer: call and submit; approver: also decide.")] = "developer",
     tenant: Annotated[str, typer.Option(help="Whose budget and rules apply.")] = "default",
     days: Annotated[float | None, typer.Option(help="Days until it expires; unset: never.")] = None,
+    data_class: Annotated[
+        str, typer.Option(help="The least that its requests have, if stricter than the tenant's.")
+    ] = "",
 ) -> None:
     """Make a key and print it; it is shown only this once."""
     from gateway.assemble import opened_keys
     from gateway.config import load_config
 
     settings = Settings()
-    known = [item.name for item in load_config(settings.config).tenants]
+    config = load_config(settings.config)
+    known = [item.name for item in config.tenants]
     if tenant not in known:
         raise typer.BadParameter(f"There is no tenant {tenant!r}; declared: {', '.join(known)}.")
 
+    if data_class and data_class not in config.data_classes:
+        raise typer.BadParameter(f"There is no data class {data_class!r}; declared: {', '.join(config.data_classes)}.")
+
     async def work() -> str:
         async with opened_keys(settings) as keys:
-            return (await keys.create(actor, tenant=tenant, role=role, days=days))[0]
+            return (await keys.create(actor, tenant=tenant, role=role, days=days, data_class=data_class))[0]
 
     typer.echo(asyncio.run(work()))
 
@@ -45,11 +52,14 @@ def list_keys() -> None:
     async def work() -> list[tuple[object, ...]]:
         async with opened_keys(Settings()) as keys:
             return [
-                (key.id, key.actor, key.role, key.tenant, key.expires or "never", "revoked" if key.revoked else "")
+                (
+                    *(key.id, key.actor, key.role, key.tenant, key.data_class or "the tenant's"),
+                    *(key.expires or "never", "revoked" if key.revoked else ""),
+                )
                 for key in await keys.all()
             ]
 
-    out.print(table(["id", "actor", "role", "tenant", "expires", ""], asyncio.run(work())))
+    out.print(table(["id", "actor", "role", "tenant", "data class", "expires", ""], asyncio.run(work())))
 
 
 @app.command()
