@@ -21,7 +21,10 @@ Droppable = Literal[
 
 _SECRET = re.compile(r"key|token|secret|password|authorization|credential|cookie|^sig", re.IGNORECASE)
 _OURS = frozenset(
-    {"host", "content-length", "content-type", "transfer-encoding", "connection", "x-request-id", "anthropic-version"}
+    {
+        *("host", "content-length", "content-type", "transfer-encoding", "connection"),
+        *("x-request-id", "x-client-request-id", "anthropic-version"),
+    }
 )
 _ASKED = frozenset(
     {

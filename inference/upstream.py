@@ -211,8 +211,11 @@ class Upstream(ABC, Generic[M]):
             raise self._unavailable(f"broke off ({why})") from error
 
     def _headers(self, request: ChatRequest | EmbedRequest) -> dict[str, str]:
-        """What the other end is told beside the body; no more than it needs, because it may be anybody."""
-        return {"x-request-id": request.request_id}
+        """What the other end is told beside the body; no more than it needs, because it may be anybody.
+
+        The header is OpenAI's for ids of clients: `x-request-id` must be a UUID for some servers, which refuse others.
+        """
+        return {"x-client-request-id": request.request_id}
 
     def _fields(self, request: ChatRequest | EmbedRequest) -> dict[str, str]:
         """What the other end is told in the body beside what is asked: nothing, if it may be anybody."""

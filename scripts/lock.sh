@@ -11,6 +11,8 @@ compile pyproject.toml --group dev --no-emit-package llama-cpp-python -o require
 compile pyproject.toml --no-emit-package llama-cpp-python -c requirements/dev.lock -o requirements/product.lock
 echo "llama-cpp-python==0.3.36" | compile - --no-deps -o requirements/llama.lock
 printf "pytest>=9\nruff>=0.14\n" | compile - -o requirements/sandbox.lock
+# The server of llama-cpp-python to test and measure with.
+compile requirements/peer.in -o requirements/peer.lock
 # A vLLM to test with, for one platform: its PyTorch is the build for processors, which is not on PyPI. pip's own
 # settings say where that is.
 UV_FIND_LINKS="${UV_FIND_LINKS:-${PIP_FIND_LINKS:-}}" .setup/uv/bin/uv pip compile --quiet requirements/vllm.in \

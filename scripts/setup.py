@@ -3,7 +3,8 @@
 Runs on any Python 3.11+ with nothing installed (`make` calls it). Each step leaves a stamp in
 `.setup/`, so the second time is fast and an interrupted set-up goes on where it stopped: even the
 llama.cpp build keeps what it has compiled. What is missing is said in a sentence with the command that gets it.
-With `--vllm`, for tests and measurements, it also makes an environment with a real vLLM (2.4 GB).
+With `--vllm`, for tests and measurements, it also makes environments with a real vLLM (2.4 GB) and with
+llama-cpp-python's server.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ SANDBOX_SITE = ROOT / ".sandbox-site"
 REQUIREMENTS = ROOT / "requirements"
 SCANNERS = STATE / "scanners"
 VLLM = STATE / "vllm"
+PEER = STATE / "llama-cpp-python"
 
 LDTILECFG = ROOT / "scripts" / "ldtilecfg.h"
 # llama.cpp without what is not used: no server, tools, examples, tests, common library, HTTPS.
@@ -240,6 +242,18 @@ def install_vllm() -> None:
     call(VLLM / "bin" / "python", "-c", "import vllm.entrypoints.openai.api_server")
 
 
+def install_peer() -> None:
+    """llama-cpp-python's own server, on our compiled llama.cpp, in an environment of its own."""
+    call(sys.executable, "-m", "venv", PEER)
+    python = PEER / "bin" / "python"
+    lock = REQUIREMENTS / "peer.lock"
+    call(python, "-m", "pip", "--disable-pip-version-check", "install", "--require-hashes", "-r", lock)
+    borrowed = PEER / _site_packages().relative_to(VENV) / "llama_cpp"
+    borrowed.unlink(missing_ok=True)
+    borrowed.symlink_to(_site_packages() / "llama_cpp")
+    call(python, "-c", "import llama_cpp.server.app")
+
+
 def check_sandbox() -> None:
     """Prove that this host can isolate code; the message of a failure says what the host must allow."""
     call(PYTHON, "-m", "gateway.cli", "config", "check", "--host", quiet=False)
@@ -249,6 +263,10 @@ def steps(*, vllm: bool) -> list[Step]:
     dev, llama, sandbox = (REQUIREMENTS / f"{name}.lock" for name in ("dev", "llama", "sandbox"))
     scanners = REQUIREMENTS / "package-lock.json"
     llama_cpp = _site_packages() / "llama_cpp"
+    to_test_with = [
+        Step("vLLM to test with", [REQUIREMENTS / "vllm.lock"], VLLM, install_vllm),
+        Step("llama-cpp-python's server to test with", [REQUIREMENTS / "peer.lock"], PEER, install_peer),
+    ]
     return [
         Step("virtual environment", [str(VENV)], PYTHON, make_venv),
         Step("Python packages", [dev], PYTHON, install_requirements),
@@ -256,7 +274,7 @@ def steps(*, vllm: bool) -> list[Step]:
         Step("tools for generated code", [sandbox], SANDBOX_SITE, install_sandbox_site),
         Step("scanners of our own API", [scanners], SCANNERS / "node_modules", install_scanners),
         Step("the product itself", [ROOT / "pyproject.toml"], VENV / "bin" / "bailey", install_project),
-        *([Step("vLLM to test with", [REQUIREMENTS / "vllm.lock"], VLLM, install_vllm)] if vllm else []),
+        *(to_test_with if vllm else []),
     ]
 
 

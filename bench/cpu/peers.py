@@ -1,5 +1,5 @@
-"""Makes the peers, once: llama-server from the sources our own llama.cpp was compiled from, with the same flags, and
-an environment for llama-cpp-python's server, which runs on our own compiled llama.cpp.
+"""The peers: llama-server, made once from the sources that our own llama.cpp was compiled from, with the same flags,
+and llama-cpp-python's server, which runs on our own compiled llama.cpp.
 """
 
 from __future__ import annotations
@@ -7,7 +7,6 @@ from __future__ import annotations
 import os
 import runpy
 import subprocess
-import sys
 from pathlib import Path
 
 from bench.report import ROOT
@@ -17,11 +16,6 @@ STATE = ROOT / ".setup"
 PEERS = STATE / "peers"
 _VENV = ROOT / ".venv"
 _PARTS = ("COMMON", "TOOLS", "SERVER")
-# What llama-cpp-python's extra "server" asks for, and what llama-cpp-python itself does.
-_SERVER_PACKAGES = (
-    "uvicorn>=0.22.0", "fastapi>=0.100.0", "pydantic-settings>=2.0.1", "sse-starlette>=1.6.1",
-    "starlette-context>=0.3.6,<0.4", "PyYAML>=5.1", "numpy", "diskcache", "jinja2", "typing-extensions",
-)  # fmt: skip
 
 
 def llama_server() -> Path:
@@ -42,17 +36,8 @@ def llama_server() -> Path:
 
 
 def python_server() -> Path:
-    """The interpreter of the environment in which `-m llama_cpp.server` runs."""
-    folder = PEERS / "llama-cpp-python"
-    python = folder / "bin" / "python"
-    packages = Path("lib", f"python{sys.version_info.major}.{sys.version_info.minor}", "site-packages")
-    borrowed = folder / packages / "llama_cpp"
-    if not borrowed.exists():
-        _call("llama-cpp-python-venv", sys.executable, "-m", "venv", folder)
-        _call("llama-cpp-python-pip", python, "-m", "pip", "--disable-pip-version-check", "install", *_SERVER_PACKAGES)
-        borrowed.unlink(missing_ok=True)
-        borrowed.symlink_to(_VENV / packages / "llama_cpp")
-    return python
+    """The interpreter of the environment in which `-m llama_cpp.server` runs; set-up makes it."""
+    return STATE / "llama-cpp-python" / "bin" / "python"
 
 
 def _call(name: str, *command: object) -> None:

@@ -83,7 +83,6 @@ async def llama_server(served: Served, threads: int | None) -> AsyncGenerator[Se
 @asynccontextmanager
 async def python_server(served: Served, threads: int) -> AsyncGenerator[Server, None]:
     """llama-cpp-python's server, which answers one request after the other."""
-    python = await asyncio.to_thread(peers.python_server)
     port = free_port()
     settings = {
         "model": served.weights, "model_alias": served.name, "n_ctx": served.context_tokens, "port": port,
@@ -92,7 +91,7 @@ async def python_server(served: Served, threads: int) -> AsyncGenerator[Server, 
     }  # fmt: skip
     options = [text for name, value in settings.items() for text in (f"--{name}", f"{value}")]
     log = LOGS / f"llama-cpp-python-{served.name}.log"
-    command = (str(python), "-m", "llama_cpp.server", *options)
+    command = (str(peers.python_server()), "-m", "llama_cpp.server", *options)
     async with _peer("llama-cpp-python", command, log, (port, "/v1/models")) as server:
         yield server
 

@@ -47,6 +47,10 @@ class VllmClient(HttpEngine):
         spec = HttpModel(engine="http", name=name, url=f"{ROOT}/v1", location="local", **shared)
         super().__init__(spec, socket=socket)
 
+    def _headers(self, request: ChatRequest | EmbedRequest) -> dict[str, str]:
+        """With the id under which vLLM's log has the request."""
+        return {**super()._headers(request), "x-request-id": request.request_id}
+
     def stream(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         """Answer piece by piece; closing the generator closes the connection."""
         return within_deadline(self._checked(request), request.deadline)

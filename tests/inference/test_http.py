@@ -107,7 +107,7 @@ async def test_asks_under_the_far_name_with_key_and_request_id() -> None:
     ((path, body),) = far.bodies
     assert (path, body["model"], body["stream"]) == ("/v1/chat/completions", "far-large", True)
     assert far.headers[0]["authorization"] == f"Bearer {KEY}"
-    assert far.headers[0]["x-request-id"] == "req_7"
+    assert far.headers[0]["x-client-request-id"] == "req_7"
 
 
 async def test_only_what_differs_from_the_defaults_is_sent() -> None:

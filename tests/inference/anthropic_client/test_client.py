@@ -48,7 +48,7 @@ async def test_asks_under_the_far_name_with_key_version_and_request_id() -> None
     for each in (headers, health_headers):
         assert (each["x-api-key"], each["anthropic-version"]) == (KEY, "2023-06-01")
         assert each["anthropic-beta"] == "context-1m"
-    assert headers["x-request-id"] == "req_7"
+    assert headers["x-client-request-id"] == "req_7"
 
 
 async def test_a_wrong_key_is_told_without_showing_it() -> None:
