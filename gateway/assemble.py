@@ -31,6 +31,7 @@ from gateway.learning import up_to_date
 from gateway.problems import StartProblem
 from gateway.responses_store import LedgerResponses
 from gateway.settings import SOURCE_KEYS, Settings, secrets
+from gateway.shadow_metrics import ShadowMetrics
 from gateway.telemetry import MeteredEngine, Telemetry, memory_of
 from gateway.weights import weights_store
 from inference.engines import Resources
@@ -42,6 +43,7 @@ from ledger.sql_ledger import SqlLedger, open_ledger, utc_now
 from router.decide import Rules
 from router.record import recorded_call
 from router.router import Router
+from router.shadows.engine import shadowing
 from router.sharing import SharingEngine
 from router.verified import VerifiedCalls
 from sandbox.nsjail import NsjailSandbox
@@ -140,7 +142,7 @@ async def opened_engine(config: Config, settings: Settings) -> AsyncGenerator[En
         fleet = await stack.enter_async_context(opened_fleet(config, settings, _resources(config, settings), ledger))
         await fleet.open_only()
         router = _router(config, settings, fleet, ledger, stack)
-        sharing = SharingEngine(router)
+        sharing = SharingEngine(router, engine=await stack.enter_async_context(shadowing(router)))
         yield VerifyingEngine(sharing, config.codegen, _LadderOnDemand(config, settings, ledger, stack))
 
 
@@ -181,7 +183,9 @@ async def opened_appliance(config: Config, settings: Settings) -> AsyncGenerator
         telemetry.watch_upstreams(router.guards.states)
         await stack.enter_async_context(up_to_date(router.planner, ledger))
         telemetry.watch_workloads({workload.name: workload for workload in config.workloads})
-        engine = MeteredEngine(SharingEngine(router), telemetry)
+        shadowed = await stack.enter_async_context(shadowing(router))
+        telemetry.watch_shadows(ShadowMetrics(shadowed))
+        engine = MeteredEngine(SharingEngine(router, engine=shadowed), telemetry)
         indexes = Indexes(config.retrieval, settings.data.resolve() / "indexes", engine)
         stack.push_async_callback(indexes.close)
         ladder, answers = Ladder(RUNGS, sandbox, ledger), VerifiedCalls(ledger, fleet.versions)

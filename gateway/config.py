@@ -73,6 +73,7 @@ class Config(Catalog):
             if label.data_class not in self.data_classes:
                 valid = ", ".join(self.data_classes)
                 yield f"path_labels name data class {label.data_class!r}; valid: {valid}"
+        yield from self._disagreeing_shadows(models)
         yield from self._disagreeing_fallbacks(models)
         yield from self._impossible_versions(names)
         yield from self._disagreeing_tenants(names)
@@ -83,6 +84,16 @@ class Config(Catalog):
         embedder = models.get(self.retrieval.embedder or "")
         if self.retrieval.embedder and (embedder is None or "embeddings" not in embedder.capabilities):
             yield f"retrieval.embedder {self.retrieval.embedder!r} is no declared model with capability embeddings"
+
+    def _disagreeing_shadows(self, models: Mapping[str, ModelBase]) -> Iterator[str]:
+        for route in self.routes:
+            if route.shadow is None:
+                continue
+            model = models.get(route.shadow.model)
+            if model is None:
+                yield f"route {route.name!r} has shadow model {route.shadow.model!r}; declared: {', '.join(models)}"
+            elif model.remote and self.air_gapped:
+                yield f"route {route.name!r} has shadow model {model.name!r}, which is outside the walls of an air gap"
 
     def _disagreeing_fallbacks(self, models: Mapping[str, ModelBase]) -> Iterator[str]:
         for model in models.values():

@@ -79,6 +79,10 @@ class Telemetry:
         """From now on tell how much of their budgets accounts have used, as it is when asked; once."""
         self._registry.register(_Budgets(shares))
 
+    def watch_shadows(self, shadows: Collector) -> None:
+        """From now on tell what became of shadows, as it is when asked; once."""
+        self._registry.register(shadows)
+
     def watch_workloads(self, workloads: Mapping[str, WorkloadSpec]) -> None:
         """From now on hold answers against what these workloads promise."""
         self._workloads = workloads

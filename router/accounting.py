@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from inference.catalog import ModelBase
@@ -28,6 +29,7 @@ from router.budgets import accounts_of, budgets_of, model_account, tenant_model_
 from router.decide import Rules
 from router.errors import ModelQuotaExceeded, QuotaExceeded
 from router.record import CallRecord, Kind, call_key, refusal
+from router.shadows.spec import shadow_of
 from router.standing import Standing
 
 
@@ -94,6 +96,8 @@ class Accounting:
         accounts = accounts_of(caller, model.name)
         reservation = Reservation(caller.tenant, model.price.cost_usd(worst), tokens_of(worst), accounts)
         limits = [budget for budget, _ in budgets]
+        if shadow_of(record.request_id):
+            limits = [spec.up_to_soft_limit(budget.account) for budget, spec in budgets]
         try:
             with _recording():
                 reserved = await self._accounts.reserve(
@@ -102,7 +106,8 @@ class Accounting:
         except BudgetExceeded as error:
             raise _quota_exceeded(error, caller, model) from error
         record.input_digest = reserved.body_digest
-        self.standing.remember(reserved)
+        spends = [(budget, spend) for (budget, _), (_, spend) in zip(budgets, reserved.spends, strict=True)]
+        self.standing.remember(replace(reserved, spends=tuple(spends)))
         for alert in self.standing.alerts(budgets):
             with _recording():
                 await self._ledger.append(alert)

@@ -27,6 +27,7 @@ from router.resilience.guard import Guard
 from router.resilience.guards import Guards
 from router.resilience.passing import without_ejected
 from router.route import Route, affordable, choose, direct, expected_cost
+from router.shadows.spec import shadow_of
 from router.spec import BudgetSpec, RouteSpec, TenantSpec
 from router.standing import Standing, explained, paced
 from router.versions.versions import Versions
@@ -86,7 +87,9 @@ class Decider:
         tenant = self._check_tenant(request.caller, request.model)
         difficulty, found = estimate(request), self._assessed(request)
         wanted = replace(needs(request), barred=self._barred(request.caller), found=found)
+        shadowed = shadow_of(request.request_id)
         if spec := self._rules.routes.get(request.model):
+            spec = spec.as_shadow() if shadowed else spec
             allowed = feasible(self._members(spec), wanted, air_gapped=self._rules.air_gapped)
             pressure = self._standing.pressure(
                 budgets_of(tenant, self._rules.model_budgets, request.caller, model=None)
@@ -100,7 +103,9 @@ class Decider:
             # A named model judges the length itself, with its own tokenizer.
             feasible([model], replace(wanted, least_tokens=0), air_gapped=self._rules.air_gapped)
             route = replace(direct(model, difficulty, request), adapter=adapter)
-        if not route.adapter:  # no other model has it
+        if shadowed:
+            route = replace(route, reason=f"shadow of {shadowed}")
+        elif not route.adapter:  # no other model has it
             route = with_fallbacks(route, self._rules.catalog, wanted, air_gapped=self._rules.air_gapped)
         route = affordable(self._with_versions(route, request), request)
         # A canary that fails is asked on: what it does not answer, the stable version does, and it counts against it.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from inference.errors import EngineError, NoStrongerModel
+from inference.errors import EngineError, EngineUnavailable, NoStrongerModel
 
 
 class PolicyRefused(EngineError):
@@ -31,3 +31,9 @@ class CostLimitExceeded(NoStrongerModel):
     """Every model that may still answer could cost more than the request allows (`max_cost_usd`); nothing was sent."""
 
     code = "cost_limit_exceeded"
+
+
+class NotNow(EngineUnavailable):
+    """A shadow waits for nothing: its model has no free slot, or is left alone just now; nothing was sent."""
+
+    code = "not_now"

@@ -46,6 +46,10 @@ class Slots:
         """Requests that hold a slot."""
         return sum(self._held.values())
 
+    def is_free(self, priority: Priority) -> bool:
+        """Whether a request would get a slot at once."""
+        return self._has_room(priority)
+
     @asynccontextmanager
     async def slot(self, deadline: float | None, priority: Priority = "interactive") -> AsyncGenerator[None, None]:
         """Hold one slot. Raises `EngineUnavailable` when the queue is full, `DeadlineExceeded` (epoch seconds)."""

@@ -19,6 +19,7 @@ from ledger.protocol import Draft, JsonValue, Ledger
 from router.budgets import accounts_of, tokens_of
 from router.plans import as_json as plan_as_json
 from router.route import Route
+from router.shadows.spec import shadow_of
 from router.versions.pace import Timing
 from router.versions.versions import Answered, counts_against
 
@@ -134,6 +135,7 @@ class CallRecord:
         return {
             "kind": self.kind,
             "request_id": self.request_id,
+            **_mark(self.request_id),
             "data_class": self.caller.data_class,
             **({"workload": self.caller.workload} if self.caller.workload else {}),
             "asked": route.asked,
@@ -172,6 +174,11 @@ class CallRecord:
         }
 
 
+def _mark(request_id: str) -> Mapping[str, JsonValue]:
+    """What tells a shadow's entry from all others."""
+    return {"shadow_of": shadowed} if (shadowed := shadow_of(request_id)) else {}
+
+
 def refusal(kind: Kind, request_id: str, caller: Caller, asked: str, error: EngineError) -> Draft:
     """The entry of a call that was refused before anything was sent."""
     return Draft(
@@ -182,6 +189,7 @@ def refusal(kind: Kind, request_id: str, caller: Caller, asked: str, error: Engi
         data={
             "kind": kind,
             "request_id": request_id,
+            **_mark(request_id),
             "data_class": caller.data_class,
             "asked": asked,
             "code": error.code,

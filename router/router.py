@@ -32,7 +32,7 @@ from ledger.protocol import Accounts, Ledger
 from router.accounting import Accounting
 from router.budgets import rates_of, tokens_of
 from router.decide import Decider, Rules
-from router.errors import PolicyRefused, QuotaExceeded
+from router.errors import NotNow, PolicyRefused, QuotaExceeded
 from router.fallback import may_be_replaced, without
 from router.limits import Slots
 from router.planning import Planner
@@ -43,6 +43,7 @@ from router.rates import Rates
 from router.record import CallRecord
 from router.resilience.guards import Guards
 from router.route import Route, expected_usage, worst_embedding_usage, worst_usage
+from router.shadows.spec import shadow_of
 from router.spec import RouteSpec
 from router.versions.versions import Versions
 from router.workloads import R, slots_of
@@ -190,7 +191,8 @@ class Router:
 
         That is counted, but not recorded: who asks too often would otherwise fill the ledger.
         """
-        rates = rates_of(self._rules.tenants[record.caller.tenant], record.caller)
+        shadow = shadow_of(record.request_id)  # which the client did not ask for
+        rates = [] if shadow else rates_of(self._rules.tenants[record.caller.tenant], record.caller)
         self._rates.take(rates, tokens_of(guess))
         try:
             yield
@@ -198,9 +200,10 @@ class Router:
             self._rates.correct(rates, tokens_of(guess), tokens_of(record.counted))
 
     def _classed(self, request: R) -> R:
-        """The request with what its workload gives it."""
+        """The request with what its workload gives it; a shadow is behind everything that somebody waits for."""
         workload = self._rules.workloads.get(request.caller.workload)
-        return workload.applied(request) if workload else request
+        classed = workload.applied(request) if workload else request
+        return replace(classed, priority="batch") if shadow_of(request.request_id) else classed
 
     async def note(self, record: CallRecord) -> None:
         """Record a call that was answered without one of ours (router/sharing.py)."""
@@ -232,13 +235,21 @@ class Router:
 
     async def _held(self, model: ModelBase, record: CallRecord, worst: Usage) -> None:
         try:
+            if shadow_of(record.request_id):
+                self._wait_for_nothing(model, record.caller.workload)
             await self._accounting.hold(record, model, worst)
-        except QuotaExceeded as error:
+        except (QuotaExceeded, NotNow) as error:
             record.begin(model)
             record.fail(error)
             if not record.may_be_taken_over:
                 await self._accounting.refuse_attempt(record, error)
             raise
+
+    def _wait_for_nothing(self, model: ModelBase, workload: str) -> None:
+        """Refuse a shadow that would have to wait. Raises `NotNow`."""
+        ejection = self._decider.guard(model).ejection()
+        if ejection or not self._slots(model, workload).is_free("batch"):
+            raise NotNow(f"{model.name} is not asked: {ejection.reason if ejection else 'no slot is free'}.")
 
     def _sent(self, request: R, model: ModelBase, adapter: str = "") -> tuple[R, Restorer | None]:
         """What a model is sent, and what its answer goes through. Raises `PolicyRefused`.

@@ -19,7 +19,7 @@ from decimal import Decimal
 from inference.collect import request_bytes
 from inference.deadline import within_deadline
 from inference.errors import EngineError
-from inference.protocol import ChatRequest, Chunk, Embeddings, EmbedRequest, Health, ModelCard, Tokens, Usage
+from inference.protocol import ChatRequest, Chunk, Embeddings, EmbedRequest, Engine, Health, ModelCard, Tokens, Usage
 from router.flights import Flight
 from router.record import CallRecord
 from router.route import Route
@@ -30,10 +30,13 @@ MOST_PIECES = 200_000
 
 
 class SharingEngine:
-    """Answers through the router, once for equal requests."""
+    """Answers through the router, or an `engine` around it, once for equal requests."""
 
-    def __init__(self, router: Router, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, router: Router, clock: Callable[[], float] = time.monotonic, engine: Engine | None = None
+    ) -> None:
         self._router = router
+        self._engine: Engine = engine or router
         self._clock = clock
         self._flights: OrderedDict[bytes, Flight] = OrderedDict()
 
@@ -45,7 +48,7 @@ class SharingEngine:
         """The router's answer, or one that an equal request has got or gets. Raises `EngineError`."""
         spec = self._router.routes.get(request.model)
         if spec is None or spec.share is None:
-            return self._router.stream(request)
+            return self._engine.stream(request)
         return self._shared(request, spec.share.keep_seconds)
 
     async def embed(self, request: EmbedRequest) -> Embeddings:
@@ -74,12 +77,12 @@ class SharingEngine:
         try:
             route = self._router.decide(request)
         except EngineError:
-            return self._router.stream(request)  # which records that it was refused
+            return self._engine.stream(request)  # which records that it was refused
         key = _key(request, route)
         if flight := self._current(key):
             return self._copied(request, route, flight)
         # Each listener has a deadline of its own; the call ends when the last of them has left.
-        flight = Flight(request.request_id, self._router.stream(replace(request, deadline=None)))
+        flight = Flight(request.request_id, self._engine.stream(replace(request, deadline=None)))
         flight.when_over = lambda: self._keep(key, flight, keep_seconds)
         self._flights[key] = flight
         return flight.listen()

@@ -12,6 +12,7 @@ from inference.spec import Name, Spec
 from ledger.protocol import Budget
 from router.privacy.spec import PrivacySpec
 from router.rates import Rate, Unit
+from router.shadows.spec import ShadowSpec
 
 
 class ShareSpec(Spec):
@@ -59,12 +60,22 @@ class RouteSpec(Spec):
     )
     share: ShareSpec | None = Field(default=None, description="Whether equal requests of a tenant share an answer.")
     plan: PlanSpec | None = Field(default=None, description="Whether estimates say where checked answers start.")
+    shadow: ShadowSpec | None = Field(
+        default=None, description="Another model that is asked afterwards, too, to compare it; nobody sees its answer."
+    )
 
     @model_validator(mode="after")
     def _ascending(self) -> RouteSpec:
         if list(self.thresholds) != sorted(self.thresholds):
             raise ValueError(f"route {self.name!r}: thresholds must ascend, found {list(self.thresholds)}")
         return self
+
+    def as_shadow(self) -> RouteSpec:
+        """The route as shadows see it: there is one candidate, and nobody takes over from it."""
+        if self.shadow is None:
+            return self
+        alone = {"models": (self.shadow.model,), "thresholds": (), "fallback": False, "share": None, "plan": None}
+        return self.model_copy(update=alone)
 
 
 Share = Annotated[float, Field(gt=0, le=1)]
@@ -94,6 +105,13 @@ class BudgetSpec(Spec):
     def budget(self, account: str) -> Budget:
         """As the ledger's accounts take it."""
         return Budget(account, self.limit_usd, self.window, self.limit_tokens)
+
+    def up_to_soft_limit(self, account: str) -> Budget:
+        """The same for calls that nobody waits for: they end at the soft limit."""
+        share = Decimal(str(self.soft_limit))
+        usd = None if self.limit_usd is None else self.limit_usd * share
+        tokens = None if self.limit_tokens is None else int(self.limit_tokens * share)
+        return Budget(account, usd, self.window, tokens)
 
 
 class RateSpec(Spec):

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +13,8 @@ import typer
 
 from gateway.cli.connection import connected
 from gateway.cli.output import escape, out, table
+from gateway.cli.period import Since, beginning
+from gateway.cli.shadows import shadows
 from gateway.settings import Settings
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from router.replay.whatif import Comparison, Figure
 
 app = typer.Typer(help="See where requests go, and why.", no_args_is_help=True)
+app.command()(shadows)
 AsJson = Annotated[bool, typer.Option("--json", help="JSON with all fields.")]
 
 
@@ -65,13 +66,13 @@ def show(
 @app.command()
 def replay(
     other: Annotated[Path, typer.Option("--with", exists=True, dir_okay=False, help="Another models.yaml.")],
-    since: Annotated[str, typer.Option(help="How far back: 30m, 24h, 7d, ...")] = "7d",
+    since: Since = "7d",
     as_json: AsJson = False,
 ) -> None:
     """Say what another models.yaml would have meant for the calls in the ledger; no model is asked."""
     from gateway.replay import replayed
 
-    comparison, left_out = asyncio.run(replayed(Settings(), other, datetime.now(UTC) - _ago(since)))
+    comparison, left_out = asyncio.run(replayed(Settings(), other, beginning(since)))
     if as_json:
         typer.echo(json.dumps({**asdict(comparison), "changed": _changes(comparison), "left_out": left_out}))
         return
@@ -96,13 +97,6 @@ def train() -> None:
     rows = sorted(artefact.facts.outcomes.items())
     out.print(table(["model", "tested answers"], rows) if rows else "No answer was tested yet; nothing was learnt.")
     out.print(f"Learnt from {artefact.facts.requests} requests: artefact {artefact.digest}.")
-
-
-def _ago(text: str) -> timedelta:
-    found = re.fullmatch(r"([1-9]\d{0,4})([mhd])", text)
-    if found is None:
-        raise typer.BadParameter(f"--since is a number and m, h or d, such as 7d, not {text!r}.")
-    return int(found[1]) * {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}[found[2]]
 
 
 def _changes(comparison: Comparison) -> list[dict[str, object]]:
@@ -132,6 +126,8 @@ def _print_call(call: Mapping[str, Any]) -> None:
     out.print(f"  {escape(call['model'])}@{escape(call['version'])} ({call['tier']}): {escape(call['reason'])}")
     tokens = f"{call['prompt_tokens']} + {call['completion_tokens']} tokens"
     out.print(f"  {tokens}, {call['cost_usd']} USD, {call['total_seconds']:g} s; ledger entry {call['seq']}")
+    if shadowed := call.get("shadow_of"):
+        out.print(f"  a shadow of {escape(shadowed)}, whose answer nobody saw")
     if shared := call.get("answer_of"):
         out.print(f"  the answer of {escape(shared)}")
     for other in call["taken_over"]:

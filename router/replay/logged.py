@@ -31,9 +31,13 @@ class LoggedCall:
 
 @dataclass(slots=True)
 class Log:
-    """The calls of a time, and how many there are that cannot be decided again, by reason."""
+    """The calls of a time, and how many there are that cannot be decided again, by reason.
+
+    `shadows` are no decisions of anybody: they tell what their models do, and nothing else.
+    """
 
     calls: list[LoggedCall] = field(default_factory=list)
+    shadows: list[LoggedCall] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
 
 
@@ -45,7 +49,10 @@ async def logged_calls(ledger: Ledger, since: datetime) -> Log:
     for entry in await ledger.read(stream=CALLS_STREAM):
         if entry.time < since or entry.data.get("kind") != "generate":
             continue
-        if entry.type != "call.finished":
+        if entry.data.get("shadow_of"):
+            if entry.type == "call.finished" and (shadow := await _call(ledger, entry, checked)):
+                log.shadows.append(shadow)
+        elif entry.type != "call.finished":
             log.left_out[entry.type.removeprefix("call.")] += 1
         elif call := await _call(ledger, entry, checked):
             log.calls.append(call)
