@@ -33,4 +33,4 @@ async def replayed(settings: Settings, other: Path, since: datetime) -> tuple[Co
 
     async with opened_ledger(settings) as ledger:
         log = await logged_calls(ledger, since)
-    return compare(log.calls, decide), log.left_out
+    return compare(log.calls, decide, shadows=log.shadows), log.left_out

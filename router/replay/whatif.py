@@ -2,8 +2,9 @@
 
 The estimate is doubly robust: for each call what its new model is expected to do, from that model's own calls of like
 difficulty; and where chance (a canary) or agreement let the new model answer already, the expectation is corrected by
-what was seen, weighted by one over the chance. So a call whose decision does not change counts as it was. Intervals
-are percentiles of a (Poisson) bootstrap over calls that makes the expectations anew each time.
+what was seen, weighted by one over the chance. So a call whose decision does not change counts as it was. Shadows
+(router/shadows) are no decisions: they count in what is expected of their models and nowhere else. Intervals are
+percentiles of a (Poisson) bootstrap over calls and shadows that makes the expectations anew each time.
 
 M. Dudik, J. Langford, L. Li, Doubly robust policy evaluation and learning, ICML 2011. Effective sample size: L. Kish,
 Survey Sampling (1965), the square of the sum of weights over the sum of their squares.
@@ -59,7 +60,12 @@ class Comparison:
     figures: tuple[Figure, ...]
 
 
-def compare(calls: Sequence[LoggedCall], decide: Callable[[LoggedCall], Route], seed: int = 0) -> Comparison:
+def compare(
+    calls: Sequence[LoggedCall],
+    decide: Callable[[LoggedCall], Route],
+    seed: int = 0,
+    shadows: Sequence[LoggedCall] = (),
+) -> Comparison:
     """Decide all calls again. A call that would be refused costs nothing and counts in no other figure."""
     refused: Counter[str] = Counter()
     answered: list[tuple[LoggedCall, Route]] = []
@@ -68,7 +74,7 @@ def compare(calls: Sequence[LoggedCall], decide: Callable[[LoggedCall], Route], 
             answered.append((call, decide(call)))
         except EngineError as error:
             refused[error.code] += 1
-    table = _Table(answered)
+    table = _Table(answered, shadows)
     changed = Counter((call.version, _first(route)) for call, route in answered if call.version != _first(route))
     return Comparison(
         calls=len(calls),
@@ -86,22 +92,24 @@ def _first(route: Route) -> str:
 
 
 class _Table:
-    """The answered calls as columns."""
+    """The answered calls as columns. Those of outcomes go on with the shadows, behind the first `calls` rows."""
 
-    def __init__(self, answered: Sequence[tuple[LoggedCall, Route]]) -> None:
+    def __init__(self, answered: Sequence[tuple[LoggedCall, Route]], shadows: Sequence[LoggedCall]) -> None:
         calls, routes = [call for call, _ in answered], [route for _, route in answered]
-        names = list({*(call.version for call in calls), *map(_first, routes)})
+        seen = [*calls, *shadows]
+        names = list({*(call.version for call in seen), *map(_first, routes)})
         index = {name: number for number, name in enumerate(names)}
-        self.known = {call.version for call in calls}
-        self.models = len(names)
-        self.before: Indices = np.array([index[call.version] for call in calls], dtype=np.int64)
+        self.known = {call.version for call in seen}
+        self.models, self.calls, self.rows = len(names), len(calls), len(seen)
+        self.version: Indices = np.array([index[call.version] for call in seen], dtype=np.int64)
         self.after: Indices = np.array([index[_first(route)] for route in routes], dtype=np.int64)
-        self.bins: Indices = np.array([min(int(call.difficulty * _BINS), _BINS - 1) for call in calls], dtype=np.int64)
-        self.weights: Floats = (self.before == self.after) / np.array([call.propensity for call in calls])
+        self.bins: Indices = np.array([min(int(call.difficulty * _BINS), _BINS - 1) for call in seen], dtype=np.int64)
+        unchanged = self.version[: self.calls] == self.after
+        self.weights: Floats = unchanged / np.array([call.propensity for call in calls])
         self.prompt: Floats = np.array([call.prompt_tokens for call in calls], dtype=float)
-        self.tokens: Floats = np.array([call.completion_tokens for call in calls], dtype=float)
-        self.seconds: Floats = np.array([call.seconds for call in calls])
-        self.passed: Floats = np.array([np.nan if call.passed is None else call.passed for call in calls], dtype=float)
+        self.tokens: Floats = np.array([call.completion_tokens for call in seen], dtype=float)
+        self.seconds: Floats = np.array([call.seconds for call in seen])
+        self.passed: Floats = np.array([np.nan if call.passed is None else call.passed for call in seen], dtype=float)
         self.on_record = np.array([_first(route) in self.known for route in routes], dtype=bool)
         self.spent: Floats = np.array([call.cost_usd for call in calls])
         prices = [route.candidates[0].price for route in routes]
@@ -122,11 +130,12 @@ def _per_token(prices: Sequence[Price]) -> tuple[Floats, Floats]:
 def _figures(table: _Table, spent_in_all: float, seed: int) -> list[Figure]:
     cost = _Measure(table, table.tokens, np.ones_like(table.on_record))
     seconds = _Measure(table, table.seconds, table.on_record)
-    passed = _Measure(table, table.passed, table.on_record & ~np.isnan(table.passed))
+    passed = _Measure(table, table.passed, table.on_record & ~np.isnan(table.passed[: table.calls]))
 
     def dollars(counts: Floats) -> tuple[float, float]:
         would_be = table.prompt * table.per_prompt + cost.estimates(counts) * table.per_answer
-        return float(counts @ table.spent), float(counts @ would_be)
+        of_calls = counts[: table.calls]
+        return float(of_calls @ table.spent), float(of_calls @ would_be)
 
     figures = [_figure("cost, USD", dollars, table, seed, spent_in_all - float(table.spent.sum()))]
     figures += [_figure("seconds a call", seconds.means, table, seed)] if seconds.any else []
@@ -138,15 +147,15 @@ def _figure(
     name: str, measure: Callable[[Floats], tuple[float, float]], table: _Table, seed: int, only_before: float = 0.0
 ) -> Figure:
     """`only_before` is what calls cost that would be refused."""
-    calls, random = len(table.before), np.random.default_rng(seed)
-    was, would_be = measure(np.ones(calls))
-    resampled = (measure(random.poisson(1.0, calls).astype(float)) for _ in range(_RESAMPLES))
+    random = np.random.default_rng(seed)
+    was, would_be = measure(np.ones(table.rows))
+    resampled = (measure(random.poisson(1.0, table.rows).astype(float)) for _ in range(_RESAMPLES))
     low, high = np.nanpercentile([after - before - only_before for before, after in resampled], [2.5, 97.5])
     return Figure(name, was + only_before, would_be, float(low), float(high))
 
 
 class _Measure:
-    """One outcome of calls: its expectation by version and difficulty, corrected by what was seen."""
+    """One outcome of calls and shadows: its expectation by version and difficulty, corrected by what was seen."""
 
     def __init__(self, table: _Table, outcome: Floats, counts_in: npt.NDArray[np.bool_]) -> None:
         self._table = table
@@ -160,23 +169,26 @@ class _Measure:
         return bool(self._counts_in.any())
 
     def means(self, counts: Floats) -> tuple[float, float]:
-        """Its mean as it was and as it would be, calls counted so many times."""
-        weights = counts * self._counts_in
+        """Its mean as it was and as it would be, calls and shadows counted so many times."""
+        calls = self._table.calls
+        weights = counts[:calls] * self._counts_in
         total = float(weights.sum())
         if not total:
             return float("nan"), float("nan")
-        return float(weights @ self._outcome) / total, float(weights @ self.estimates(counts)) / total
+        was, would_be = self._outcome[:calls], self.estimates(counts)
+        return float(weights @ was) / total, float(weights @ would_be) / total
 
     def estimates(self, counts: Floats) -> Floats:
         """What each call would have come to."""
         table, expected = self._table, self._expected(counts * self._seen)
-        predicted = expected[table.after, table.bins]
-        return predicted + table.weights * self._seen * (self._outcome - predicted)
+        predicted = expected[table.after, table.bins[: table.calls]]
+        seen, outcome = self._seen[: table.calls], self._outcome[: table.calls]
+        return predicted + table.weights * seen * (outcome - predicted)
 
     def _expected(self, counts: Floats) -> Floats:
         """By version and bin: averages, drawn towards the version's own, and that towards everybody's."""
         table = self._table
-        cells = table.before * _BINS + table.bins
+        cells = table.version * _BINS + table.bins
         shape = (table.models, _BINS)
         seen = np.bincount(cells, counts, minlength=table.models * _BINS).reshape(shape)
         sums = np.bincount(cells, counts * self._outcome, minlength=table.models * _BINS).reshape(shape)

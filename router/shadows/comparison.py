@@ -19,7 +19,7 @@ from router.shadows.pairs import Answer, Pair, ShadowLog
 Floats = npt.NDArray[np.float64]
 _LEAST_PAIRS = 10
 """For an interval of a difference."""
-_RESAMPLES = 1000
+_RESAMPLES = 400
 _Z = 1.959963984540054
 """Of a normal variable, 95 % are within so many standard deviations."""
 
@@ -50,8 +50,8 @@ class Side:
 class Comparison:
     """A route's answers and those of one model. Differences are the shadow's less the route's, for one call.
 
-    `cost_usd` is their mean, `seconds` and `first_seconds` are their medians; times of sides are medians, too, and costs
-    of sides are sums. `equal` is the share of pairs in which both said exactly the same.
+    `cost_usd` is their mean, `seconds` and `first_seconds` are their medians. Of a side, times are medians, too, and
+    the cost is a sum. `equal` is the share of pairs in which both said exactly the same.
     """
 
     model: str

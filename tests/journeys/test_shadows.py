@@ -46,7 +46,9 @@ def house(
     upstream: Appliance, people: tuple[Path, dict[str, str]], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Appliance]:
     cloud = CLOUD.replace("URL", upstream.url).split("\nroutes:")[0]
-    config = SCRIPTED.replace("\nroutes:\n  - {name: auto, models: [small, strong]}\ntenants:", cloud + SHADOWS.rstrip())
+    config = SCRIPTED.replace(
+        "\nroutes:\n  - {name: auto, models: [small, strong]}\ntenants:", cloud + SHADOWS.rstrip()
+    )
     running = with_people(tmp_path_factory.mktemp("shadows"), people, config, CLOUD_KEY=upstream.keys["ada"]).start()
     for tenant in ("confidential", "routed", "broke"):
         running.keys[tenant] = running.key(f"of-{tenant}", "developer", "--tenant", tenant)
@@ -150,7 +152,9 @@ def test_what_is_not_shadowed(house: Appliance) -> None:
     assert post(house, "ada", "/v1/embeddings", {"model": "auto", "input": "hello"})[0] == 200
     made = house.entries("calls")[before:]
     assert [entry.data["shadow_of"] for entry in made if "shadow_of" in entry.data] == [first]
-    assert 'bailey_shadows_total{model="small",outcome="skipped",reason="same_model",route="same"} 1.0' in metrics(house)
+    assert 'bailey_shadows_total{model="small",outcome="skipped",reason="same_model",route="same"} 1.0' in metrics(
+        house
+    )
     assert all(not house.entries("calls", key=f"call/{each}.shadow") for each in ids)
 
 

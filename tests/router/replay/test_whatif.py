@@ -124,3 +124,22 @@ def test_calls_that_would_be_refused_cost_nothing() -> None:
 
 def test_an_empty_log_is_compared_too() -> None:
     assert compare([], lambda call: to(WEAK)).figures == ()
+
+
+def test_shadows_tell_what_a_model_does_and_are_no_decisions() -> None:
+    """The log has one model alone; shadows of the other one take the place of a canary."""
+    chance = random.Random(3)
+    calls = mixed(1500, 0.0)
+    shadows = [replace(logged("strong", chance), passed=None) for _ in range(150)]
+    alone, told = (compare(calls, lambda call: to(STRONG), shadows=each) for each in ([], shadows))
+    assert (alone.calls, alone.effective, alone.changed) == (told.calls, told.effective, told.changed)
+    assert (alone.without_record, told.without_record) == ({"strong@v1": 1500}, {})
+    assert figures(told)["seconds a call"][1] == pytest.approx(2.05, abs=0.05)
+    was, would_be, low, high = figures(told)["cost"]
+    assert was == figures(alone)["cost"][0]
+    assert would_be == pytest.approx(1500 * (100 * 10e-6 + 209.5 * 20e-6), rel=0.02)
+    assert low < would_be - was < high
+    stays = compare(calls, lambda call: to(WEAK), shadows=shadows)
+    assert (stays.changed, stays.effective) == ({}, pytest.approx(1500))
+    for before, after, low, high in figures(stays).values():
+        assert (after, low, high) == (pytest.approx(before), pytest.approx(0, abs=1e-9), pytest.approx(0, abs=1e-9))
