@@ -29,9 +29,10 @@ class House:
         self.middle = scripted("middle", **engine)
         spec = {"model": "middle", "share": 1, **(shadow or {})}
         route = RouteSpec.model_validate({"name": "auto", "models": ["small"], "shadow": spec})
-        engines: dict[str, Engine] = {"small": scripted("small"), "middle": self.middle, "cloud": scripted("cloud")}
+        self.engines: dict[str, Engine] = {name: scripted(name) for name in ("small", "cloud")}
+        self.engines["middle"] = self.middle
         self.rules = replace(declared or rules(), routes={"auto": route})
-        self.router = Router(self.rules, engines, ledger, ledger)
+        self.router = Router(self.rules, self.engines, ledger, ledger)
         self.engine = ShadowingEngine(self.router)
 
     async def calls(self) -> list[Entry]:

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.catalog import ScriptedReply
+from inference.catalog import ScriptedModel, ScriptedReply
 from inference.collect import complete
 from inference.errors import EngineError, EngineUnavailable
 from inference.protocol import Caller, ChatRequest, Chunk, EmbedRequest
@@ -25,7 +25,7 @@ from router.shadows.spec import ShadowSpec, shadow_id, shadow_of
 from router.sharing import SharingEngine
 from router.spec import ShareSpec
 from router.workloads import WorkloadSpec
-from tests.router.conftest import TENANTS, rules
+from tests.router.conftest import TENANTS, rules, scripted
 from tests.router.shadows.house import ADA, House, ask, under_way, with_model
 
 
@@ -59,17 +59,11 @@ async def test_it_begins_when_the_answer_has_ended_well_and_not_before(ledger: S
         await anext(chunks)
         assert not under_way()
     assert await house.shadows() == []  # the client left
-    house.router._engines = {**house.router._engines, "small": ScriptedEngine(_mute())}
+    house.engines["small"] = scripted("small", replies=(ScriptedReply(text="x", when="never said"),))
     with pytest.raises(EngineError):
         await complete(house.engine, ask())
     assert await house.shadows() == []  # it failed
     assert house.fates == {}
-
-
-def _mute() -> object:
-    small = rules().catalog.get("small")
-    assert small
-    return small.model_copy(update={"replies": (ScriptedReply(text="x", when="never said"),)})
 
 
 async def test_nobody_waits_for_a_shadow_and_no_more_run_than_may(ledger: SqlLedger) -> None:
@@ -95,26 +89,32 @@ async def test_nobody_waits_for_a_shadow_and_no_more_run_than_may(ledger: SqlLed
 async def test_a_shadow_is_patient_whatever_the_workload_says_and_has_a_deadline_of_its_own(ledger: SqlLedger) -> None:
     loud = WorkloadSpec(name="loud", priority="interactive")
     house = House(ledger, {"deadline_seconds": 60}, replace(rules(), workloads={"loud": loud}))
-    seen: list[ChatRequest] = []
-    house.router._engines = {**house.router._engines, "middle": _Seeing(house.middle, seen)}
+    seeing = house.engines["middle"] = _Seeing(middle())
     now = time.time()
     await complete(house.engine, ask(caller=replace(ADA, workload="loud"), deadline=now + 5))
     await house.shadows()
-    (sent,) = seen
+    (sent,) = seeing.seen
     assert sent.priority == "batch"
     assert sent.deadline is not None
     assert 55 < sent.deadline - now < 65
 
 
-class _Seeing:
+class _Seeing(ScriptedEngine):
     """Writes down what it is asked."""
 
-    def __init__(self, engine: ScriptedEngine, seen: list[ChatRequest]) -> None:
-        self._engine, self._seen = engine, seen
+    def __init__(self, model: ScriptedModel) -> None:
+        super().__init__(model)
+        self.seen: list[ChatRequest] = []
 
     def stream(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
-        self._seen.append(request)
-        return self._engine.stream(request)
+        self.seen.append(request)
+        return super().stream(request)
+
+
+def middle() -> ScriptedModel:
+    model = rules().catalog.get("middle")
+    assert isinstance(model, ScriptedModel)
+    return model
 
 
 async def test_a_shadow_takes_no_place_in_a_queue(ledger: SqlLedger) -> None:
@@ -143,14 +143,14 @@ async def test_a_model_that_is_left_alone_is_not_asked_in_a_shadow(ledger: SqlLe
 
 async def test_a_shadow_that_fails_is_recorded_and_reaches_nobody(ledger: SqlLedger) -> None:
     house = House(ledger)
-    house.router._engines = {**house.router._engines, "middle": _Broken(house.middle, [])}
+    house.engines["middle"] = _Broken(middle())
     assert (await complete(house.engine, ask())).model == "small"
     (shadow,) = await house.shadows()
     assert (shadow.type, shadow.data["error"]) == ("call.failed", "It broke.")
     assert house.fates == {("failed", "engine_error"): 1}
 
 
-class _Broken(_Seeing):
+class _Broken(ScriptedEngine):
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         yield Chunk("half an", model="middle")
         raise EngineError("It broke.")
@@ -160,7 +160,7 @@ async def test_a_mistake_of_ours_is_in_the_log_and_nowhere_else(
     ledger: SqlLedger, caplog: pytest.LogCaptureFixture
 ) -> None:
     house = House(ledger)
-    house.router._engines = {**house.router._engines, "middle": _Mistaken(house.middle, [])}
+    house.engines["middle"] = _Mistaken(middle())
     with caplog.at_level(logging.ERROR):
         assert (await complete(house.engine, ask())).model == "small"
         await house.shadows()
@@ -168,7 +168,7 @@ async def test_a_mistake_of_ours_is_in_the_log_and_nowhere_else(
     assert "Say something" not in caplog.text
 
 
-class _Mistaken(_Seeing):
+class _Mistaken(ScriptedEngine):
     def stream(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         raise TypeError("a mistake")
 

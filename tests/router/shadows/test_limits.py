@@ -160,18 +160,11 @@ def test_nothing_leaves_that_may_not(
 ) -> None:
     sent, shadows = world.runner.run(_ask_all(world, declared, asked))
     allowed = set() if declared["air_gapped"] else set(declared["sees"] or ())
-    for data_class in {*CLASSES} - allowed:
-        assert not [body for body in sent if f"marker {data_class}" in body]
-    if declared["workload_models"] == ["small"]:
-        assert not [body for body in sent if "in a workload" in body]
-    if declared["personal"] != "allow":
-        assert not [body for body in sent if ADDRESS in body]
-    for shadow in shadows:
-        if shadow.type != "call.refused":
-            assert shadow.data["data_class"] in allowed
-    if allowed == {*CLASSES} and declared["personal"] == "allow" and declared["workload_models"] == ["*"]:
-        assert shadows  # the test sees what it is to see
-        assert {shadow.type for shadow in shadows} == {"call.finished"}
+    forbidden = [f"marker {data_class}" for data_class in {*CLASSES} - allowed]
+    forbidden += ["in a workload"] if declared["workload_models"] == ["small"] else []
+    forbidden += [ADDRESS] if declared["personal"] != "allow" else []
+    assert not [body for body in sent for words in forbidden if words in body]
+    assert {shadow.data["data_class"] for shadow in shadows if shadow.type != "call.refused"} <= allowed
 
 
 async def _ask_all(
