@@ -217,4 +217,5 @@ def _sum(one: Usage, other: Usage) -> Usage:
         one.cached_tokens + other.cached_tokens,
         one.cost_usd + other.cost_usd,
         one.estimated or other.estimated,
+        one.written_tokens + other.written_tokens,
     )

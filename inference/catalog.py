@@ -6,14 +6,14 @@ Pure data with validation; nothing is opened here. `gateway/config.py` reads the
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
 from inference.clouds import Droppable, ExtraBody, Headers, Query
 from inference.placement import Placement, Replicas
-from inference.protocol import Capability, ModelCard, Usage
+from inference.price import Price
+from inference.protocol import Capability, ModelCard
 from inference.resilience import ResilienceSpec
 from inference.rollout import FIRST_VERSION, CanarySpec, RollbackSpec, VersionName, VersionSpec
 from inference.spec import Name, Seconds, Spec
@@ -31,8 +31,6 @@ Source = Annotated[
 ]
 
 
-# Above these a call could cost more than the ledger counts.
-UsdPerMillion = Annotated[Decimal, Field(ge=0, le=1_000_000, decimal_places=9)]
 Tokens = Annotated[int, Field(ge=64, le=10_000_000)]
 
 
@@ -43,20 +41,6 @@ def _unique(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 Ranking = Annotated[tuple[Name, ...], Field(min_length=1), AfterValidator(_unique)]
-
-
-class Price(Spec):
-    """US dollars per million tokens. Local models have a price too: it is what the cascade saves."""
-
-    input_usd_per_million: UsdPerMillion = Decimal(0)
-    output_usd_per_million: UsdPerMillion = Decimal(0)
-
-    def cost_usd(self, usage: Usage) -> Decimal:
-        """The cost of a call, exact (no rounding)."""
-        tokens = (
-            self.input_usd_per_million * usage.prompt_tokens + self.output_usd_per_million * usage.completion_tokens
-        )
-        return tokens / 1_000_000
 
 
 class InfillMarks(Spec):
@@ -82,6 +66,11 @@ class ModelBase(Spec):
     context_tokens: Tokens = Field(description="Longest prompt plus answer.")
     capabilities: frozenset[Capability] = frozenset({"chat", "completion"})
     price: Price = Price()
+    cache_seconds: Seconds | None = Field(
+        default=None,
+        description="How long prompts stay in its cache after they were sent. Unset: nothing counts on it.",
+    )
+    cache_least_tokens: Annotated[int, Field(ge=0)] = Field(default=0, description="Shorter prefixes are not cached.")
     data_classes: tuple[str, ...] | None = Field(
         default=None, description="Data classes this model may see; unset: all for local models, none for remote ones."
     )
@@ -229,7 +218,9 @@ class AnthropicModel(UpstreamModel):
     max_tokens: Annotated[int, Field(ge=1)] = Field(
         description="Longest answer to requests that do not say: the API insists on a number."
     )
-    prompt_cache: bool = Field(default=False, description="Have all but the newest turn of each prompt cached.")
+    prompt_cache: bool = Field(
+        default=False, description="Have prompts cached, which costs more; pays where conversations go on soon."
+    )
 
     @model_validator(mode="after")
     def _in_its_format(self) -> AnthropicModel:

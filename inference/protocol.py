@@ -1,7 +1,6 @@
 """The contract of everything that can answer: llama.cpp, vLLM, an HTTP endpoint, a script, the router.
 
-Each is an `Engine`: one stream of chunks, embeddings, tokens, health. The HTTP routes are written once, for any
-Engine, and one contract suite (tests/contracts) runs over every implementation.
+Each is an `Engine`. The HTTP routes are written once, for any of them; tests/contracts holds them all to the same.
 """
 
 from __future__ import annotations
@@ -159,7 +158,7 @@ class EmbedRequest:
 class Usage:
     """Tokens counted by the engine, and what they cost; only a priced router fills in `cost_usd`.
 
-    `estimated` marks counts that an engine had to guess because the other end sent none.
+    Of the prompt, `cached_tokens` were found in a cache and `written_tokens` put into one; `estimated`: all is a guess.
     """
 
     prompt_tokens: int = 0
@@ -167,6 +166,7 @@ class Usage:
     cached_tokens: int = 0
     cost_usd: Decimal = Decimal(0)
     estimated: bool = False
+    written_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)

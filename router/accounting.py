@@ -94,7 +94,7 @@ class Accounting:
         tenant = self._rules.tenants[caller.tenant]
         budgets = budgets_of(tenant, self._rules.model_budgets, caller, model.name)
         accounts = accounts_of(caller, model.name)
-        reservation = Reservation(caller.tenant, model.price.cost_usd(worst), tokens_of(worst), accounts)
+        reservation = Reservation(caller.tenant, model.price.most_usd(worst), tokens_of(worst), accounts)
         limits = [budget for budget, _ in budgets]
         if shadow_of(record.request_id):
             limits = [spec.up_to_soft_limit(budget.account) for budget, spec in budgets]

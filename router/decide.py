@@ -19,14 +19,16 @@ from router.difficulty import Difficulty, estimate
 from router.errors import PolicyRefused
 from router.fallback import with_fallbacks
 from router.planning import Planner, under
-from router.policy import Needs, feasible, needs
+from router.plans import Plan
+from router.policy import Feasible, Needs, feasible, needs
+from router.prefixes import Memory
 from router.privacy.assessment import Assessment, assess
 from router.privacy.spec import PrivacySpec
 from router.privacy.texts import Asked
 from router.resilience.guard import Guard
 from router.resilience.guards import Guards
 from router.resilience.passing import without_ejected
-from router.route import Route, affordable, choose, direct, expected_cost
+from router.route import Route, WarmTokens, affordable, cheapest_first, choose, direct, warmed
 from router.shadows.spec import shadow_of
 from router.spec import BudgetSpec, RouteSpec, TenantSpec
 from router.standing import Standing, explained, paced
@@ -51,11 +53,19 @@ class Rules:
 class Decider:
     """Decides by rules, among the versions that there are now, and with an eye on what is left to spend."""
 
-    def __init__(self, rules: Rules, versions: Versions, standing: Standing, guards: Guards | None = None) -> None:
+    def __init__(
+        self,
+        rules: Rules,
+        versions: Versions,
+        standing: Standing,
+        guards: Guards | None = None,
+        memory: Memory | None = None,
+    ) -> None:
         self._rules = rules
         self._guards = guards or Guards()
         self._versions = versions
         self._standing = standing
+        self._memory = Memory() if memory is None else memory
         self.planner = Planner(rules.catalog)
         self._remote = any(model.remote for model in rules.catalog.models)
 
@@ -86,6 +96,7 @@ class Decider:
         """Which models may answer, in order, and why. Raises `EngineError`."""
         tenant = self._check_tenant(request.caller, request.model)
         difficulty, found = estimate(request), self._assessed(request)
+        warm = self._memory.of(request, self._split(request.model)[1]).warm_tokens
         wanted = replace(needs(request), barred=self._barred(request.caller), found=found)
         shadowed = shadow_of(request.request_id)
         if spec := self._rules.routes.get(request.model):
@@ -96,7 +107,7 @@ class Decider:
             )
             made = None if pressure.soft_limit_of else self.planner.plan(spec, allowed, request)
             spec, allowed = self.planner.restrict(made, paced(spec, pressure), allowed)
-            route = choose(spec, allowed, self._rules.catalog, difficulty, request)
+            route = choose(spec, self._ranked(allowed, request, warm, made), self._rules.catalog, difficulty, request)
             route = explained(under(made, route), pressure)
         else:
             model, adapter = self._named(request.model)
@@ -107,7 +118,7 @@ class Decider:
             route = replace(route, reason=f"shadow of {shadowed}")
         elif not route.adapter:  # no other model has it
             route = with_fallbacks(route, self._rules.catalog, wanted, air_gapped=self._rules.air_gapped)
-        route = affordable(self._with_versions(route, request), request)
+        route = affordable(warmed(self._with_versions(route, request), request, warm), request)
         # A canary that fails is asked on: what it does not answer, the stable version does, and it counts against it.
         canary = route.candidates[0] if self._versions.on_trial(route.candidates[0]) else None
         return replace(without_ejected(route, request, self.guard, canary), found=found)
@@ -125,10 +136,15 @@ class Decider:
             for version in self._versions.answering(model.name, request)
             if not route.adapter or route.adapter in adapters_of(version)
         )
-        cost = expected_cost(candidates[0].price, request)
-        share = self._versions.share(candidates[0])
-        chance = share * route.propensity
-        return replace(route, candidates=candidates, expected_cost_usd=cost, propensity=chance)
+        chance = self._versions.share(candidates[0]) * route.propensity
+        return replace(route, candidates=candidates, propensity=chance)
+
+    def _ranked(self, allowed: Feasible, request: ChatRequest, warm: WarmTokens, made: Plan | None) -> Feasible:
+        """The cheapest first; but where a plan was made, it has said whom to start with."""
+        answering = {model.name: self._versions.answering(model.name, request)[0] for model in allowed.models}
+        ranked = cheapest_first(allowed, answering, request, warm)
+        first = [model for model in ranked.models if made and model.name == made.start]
+        return replace(ranked, models=(*first, *(model for model in ranked.models if model not in first)))
 
     def guard(self, model: ModelBase) -> Guard:
         """What stands before a version's engine."""

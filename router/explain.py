@@ -12,7 +12,7 @@ from inference.protocol import ChatRequest
 from ledger.protocol import Entry, JsonValue, Ledger
 from router.plans import as_json
 from router.record import call_key
-from router.route import Route, expected_cost, worst_cost
+from router.route import Route, worst_cost
 from router.verified import verified_key
 
 
@@ -39,8 +39,9 @@ def _candidate(route: Route, model: ModelBase, request: ChatRequest) -> Mapping[
         "tier": model.tier,
         "location": "cloud" if model.remote else "local",
         "cpu_fallback_of": route.stands_in.get(model.name),
-        "expected_usd": f"{expected_cost(model.price, request):f}",
+        "expected_usd": f"{route.expected_usd(model, request):f}",
         "worst_usd": f"{worst_cost(model, request):f}",
+        "warm_tokens": route.warm_tokens(model),
     }
 
 

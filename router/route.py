@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from inference.adapters import with_adapter
-from inference.catalog import Catalog, ModelBase, Price
+from inference.catalog import Catalog, ModelBase
 from inference.errors import NoStrongerModel
+from inference.price import Price
 from inference.protocol import ChatRequest, Usage
 from router.difficulty import Difficulty
 from router.errors import CostLimitExceeded
@@ -16,6 +17,9 @@ from router.plans import Plan
 from router.policy import Feasible, PassedOver, prompt_bytes
 from router.privacy.assessment import NOTHING_FOUND, Assessment
 from router.spec import RouteSpec
+
+WarmTokens = Callable[[ModelBase], int]
+"""How many tokens of the prompt a version is expected to find in its cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,7 @@ class Route:
     the model that was asked for, if one was. `budget_price` is what a dollar counted for (router/standing.py).
     `propensity` is the chance with which this decision came out as it did: below 1 where versions share a model.
     `found` is what of the request is not for everybody's eyes, `plan` why a checked request starts where it does.
+    `warm` is how many tokens of the prompt a version is expected to find in its cache: (model, version) -> tokens.
     """
 
     asked: str
@@ -40,6 +45,7 @@ class Route:
     propensity: float = 1.0
     found: Assessment = NOTHING_FOUND
     plan: Plan | None = None
+    warm: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
     def of(self, candidates: tuple[ModelBase, ...], gone: Sequence[PassedOver], request: ChatRequest) -> Route:
         """The route of fewer candidates; those that are gone stand in for nobody."""
@@ -49,8 +55,16 @@ class Route:
             candidates=candidates,
             passed_over=(*self.passed_over, *gone),
             stands_in={fallback: model for fallback, model in self.stands_in.items() if fallback in names},
-            expected_cost_usd=expected_cost(candidates[0].price, request),
+            expected_cost_usd=self.expected_usd(candidates[0], request),
         )
+
+    def warm_tokens(self, model: ModelBase) -> int:
+        """How many tokens of the prompt a candidate is expected to find in its cache."""
+        return self.warm.get((model.name, model.version), 0)
+
+    def expected_usd(self, model: ModelBase, request: ChatRequest) -> Decimal:
+        """What a typical answer of a candidate costs."""
+        return expected_cost(model.price, request, self.warm_tokens(model))
 
     def answers_as(self, model: ModelBase) -> str:
         """What a candidate is called when it answers."""
@@ -72,11 +86,12 @@ def direct(model: ModelBase, difficulty: Difficulty, request: ChatRequest) -> Ro
 def choose(
     spec: RouteSpec, feasible: Feasible, catalog: Catalog, difficulty: Difficulty, request: ChatRequest
 ) -> Route:
-    """The cheapest candidate at or above the tier that difficulty and failed attempts ask for.
+    """The first candidate at or above the tier that difficulty and failed attempts ask for.
 
+    Within a tier the order is that of `feasible` (`cheapest_first`).
     Raises `NoStrongerModel` when verification has failed at the highest tier that may answer.
     """
-    ranked = sorted(feasible.models, key=lambda model: (catalog.tier_rank(model), _price_rank(model.price)))
+    ranked = sorted(feasible.models, key=catalog.tier_rank)
     tiers = sorted({catalog.tier_rank(model) for model in ranked})
     floor, reason = _floor(spec, tiers, catalog, difficulty, request.tried)
     stronger = [model for model in ranked if catalog.tier_rank(model) >= floor]
@@ -86,6 +101,33 @@ def choose(
     candidates = stronger if spec.fallback else stronger[:1]
     cost = expected_cost(candidates[0].price, request)
     return Route(spec.name, tuple(candidates), reason, difficulty, (*feasible.passed_over, *weaker), cost)
+
+
+def cheapest_first(
+    feasible: Feasible, answering: Mapping[str, ModelBase], request: ChatRequest, warm: WarmTokens
+) -> Feasible:
+    """The candidates by what an answer is expected to cost, with what each has warm; at equal cost the warmer first.
+
+    `answering` is the version of each model that would answer.
+    """
+
+    usage = expected_usage(request)
+
+    def rank(model: ModelBase) -> tuple[Decimal, int]:
+        version = answering[model.name]
+        tokens = warm(version)
+        return version.price.cost_usd(_with_warm(usage, tokens)), -tokens
+
+    return replace(feasible, models=tuple(sorted(feasible.models, key=rank)))
+
+
+def warmed(route: Route, request: ChatRequest, warm: WarmTokens) -> Route:
+    """The route with what its candidates have warm, which is said in its reason and taken into its expected cost."""
+    tokens = {(model.name, model.version): warm(model) for model in route.candidates}
+    found = [(model, tokens[model.name, model.version]) for model in route.candidates]
+    told = [f"; a prefix of {count} tokens is warm at {route.answers_as(model)}" for model, count in found if count]
+    route = replace(route, warm=tokens, reason=route.reason + "".join(told))
+    return replace(route, expected_cost_usd=route.expected_usd(route.candidates[0], request))
 
 
 def affordable(route: Route, request: ChatRequest) -> Route:
@@ -118,13 +160,10 @@ def _floor(
     return tiers[0], f"cheapest tier for difficulty {difficulty.score}"
 
 
-def _price_rank(price: Price) -> Decimal:
-    return price.input_usd_per_million + price.output_usd_per_million
-
-
-def expected_cost(price: Price, request: ChatRequest) -> Decimal:
-    """What a typical answer costs."""
-    return price.cost_usd(expected_usage(request)).quantize(Decimal("1e-9")).normalize()
+def expected_cost(price: Price, request: ChatRequest, warm_tokens: int = 0) -> Decimal:
+    """What a typical answer costs where so much of the prompt is cached."""
+    usage = _with_warm(expected_usage(request), warm_tokens)
+    return price.cost_usd(usage).quantize(Decimal("1e-9")).normalize()
 
 
 def expected_usage(request: ChatRequest) -> Usage:
@@ -133,9 +172,14 @@ def expected_usage(request: ChatRequest) -> Usage:
     return Usage(prompt_bytes(request) // 4, output * request.sampling.n)
 
 
+def _with_warm(usage: Usage, tokens: int) -> Usage:
+    """What is not cached is put into the cache; it costs as usual unless the price says otherwise."""
+    return replace(usage, cached_tokens=tokens, written_tokens=usage.prompt_tokens - tokens)
+
+
 def worst_cost(model: ModelBase, request: ChatRequest) -> Decimal:
     """The most a call can cost."""
-    return model.price.cost_usd(worst_usage(model, request))
+    return model.price.most_usd(worst_usage(model, request))
 
 
 def worst_usage(model: ModelBase, request: ChatRequest) -> Usage:

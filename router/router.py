@@ -37,6 +37,7 @@ from router.fallback import may_be_replaced, without
 from router.limits import Slots
 from router.planning import Planner
 from router.policy import prompt_bytes
+from router.prefixes import Memory
 from router.privacy.assessment import outbound
 from router.privacy.restore import Restorer
 from router.rates import Rates
@@ -69,7 +70,8 @@ class Router:
         self._accounting = Accounting(rules, ledger, accounts)
         self.standing = self._accounting.standing
         self.guards = Guards()
-        self._decider = Decider(rules, self._versions, self.standing, self.guards)
+        self._memory = Memory()
+        self._decider = Decider(rules, self._versions, self.standing, self.guards, self._memory)
         self._rates = Rates(time.monotonic)
         self.slots: dict[str, Slots] = {}
         for model in rules.catalog.models:
@@ -122,7 +124,7 @@ class Router:
                         async with aclosing(guarded) as chunks:
                             async for chunk in chunks:
                                 restored = restorer.restore(chunk) if restorer else chunk
-                                yield self._observed(restored, record, model)
+                                yield self._observed(restored, record, model, request)
                         record.collector.completion()  # a stream that stops half-way is an error
                         record.ending = "finished"
                 except EngineError as error:
@@ -144,12 +146,13 @@ class Router:
         tokens = prompt_bytes(request) // 4
         return CallRecord("generate", request.request_id, request.caller, route, tokens, request_bytes(request))
 
-    def _observed(self, chunk: Chunk, record: CallRecord, model: ModelBase) -> Chunk:
+    def _observed(self, chunk: Chunk, record: CallRecord, model: ModelBase, request: ChatRequest) -> Chunk:
         """Count a chunk; the first carries the route, the last the price."""
         route = ""
         if record.first_chunk_seconds is None:
             record.first_chunk_seconds = time.monotonic() - record.started
             route = record.route.line(model)
+            self._memory.sent(request, model, record.route.adapter)
         shown = self._versions.shown_as(model, chunk.model)
         if route or chunk.usage or chunk.route or chunk.model != shown:  # most are passed on as they are
             usage = chunk.usage and replace(chunk.usage, cost_usd=model.price.cost_usd(chunk.usage))

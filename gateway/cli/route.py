@@ -124,7 +124,8 @@ def _print_call(call: Mapping[str, Any]) -> None:
     verified = {True: ", verified", False: ", failed verification", None: ""}[call["verified"]]
     out.print(f"{call['time']}  {escape(call['asked'])}: {call['ending']}{verified}")
     out.print(f"  {escape(call['model'])}@{escape(call['version'])} ({call['tier']}): {escape(call['reason'])}")
-    tokens = f"{call['prompt_tokens']} + {call['completion_tokens']} tokens"
+    cached = f" ({call['cached_tokens']} cached)" if call.get("cached_tokens") else ""
+    tokens = f"{call['prompt_tokens']}{cached} + {call['completion_tokens']} tokens"
     out.print(f"  {tokens}, {call['cost_usd']} USD, {call['total_seconds']:g} s; ledger entry {call['seq']}")
     if shadowed := call.get("shadow_of"):
         out.print(f"  a shadow of {escape(shadowed)}, whose answer nobody saw")

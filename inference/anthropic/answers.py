@@ -36,7 +36,7 @@ class ToolUseContent(Shape):
 
 
 class MessageUsage(Shape):
-    """Token counts; those of the prompt without what was found in a prefix cache."""
+    """Token counts; those of the prompt without what was found in a prefix cache or put into one."""
 
     input_tokens: int
     cache_creation_input_tokens: int = 0
@@ -94,8 +94,8 @@ def stop_reason(reason: FinishReason, stop_string: str | None) -> StopReason:
 def usage_shape(usage: Usage) -> MessageUsage:
     """Token counts on the wire."""
     return MessageUsage(
-        input_tokens=usage.prompt_tokens - usage.cached_tokens,
-        cache_creation_input_tokens=0,
+        input_tokens=max(0, usage.prompt_tokens - usage.cached_tokens - usage.written_tokens),
+        cache_creation_input_tokens=usage.written_tokens,
         cache_read_input_tokens=usage.cached_tokens,
         output_tokens=usage.completion_tokens,
     )

@@ -143,7 +143,8 @@ class MessageReader:
         """A prompt is what was read anew, what was put into the cache, and what was found there."""
         counted = self._usage
         cached, written = counted.cache_read_input_tokens or 0, counted.cache_creation_input_tokens or 0
-        return Usage((counted.input_tokens or 0) + written + cached, counted.output_tokens or 0, cached)
+        prompt = (counted.input_tokens or 0) + written + cached
+        return Usage(prompt, counted.output_tokens or 0, cached, written_tokens=written)
 
 
 def until_end(events: list[str]) -> tuple[list[str], bool]:

@@ -157,11 +157,14 @@ def _closed(schema: Mapping[str, Any]) -> Json:
 
 
 def _mark_prefix(body: Json) -> None:
-    """Mark where the part ends that the next turn's prompt begins with, too: what stands before the newest turn.
+    """Mark the ends of prefixes that later prompts begin with, too. The API reads tools, then instructions, then turns.
 
-    The API caches the prefix up to the mark: tools, then instructions, then turns.
+    The newest turn is where the next request's prompt goes on. What the last request's ended with is marked again: the
+    API finds by itself what was cached only up to 20 blocks before a mark, and answers may have more calls than that.
+    What all conversations begin with has a mark of its own. Four are allowed.
     """
-    earlier = [turn["content"] for turn in body["messages"][:-1]]
-    blocks = next((each for each in (*earlier[-1:], body.get("system"), body.get("tools")) if each), None)
-    if blocks:
-        blocks[-1]["cache_control"] = {"type": "ephemeral"}
+    fixed = body.get("system") or body.get("tools") or []
+    said = [turn["content"] for turn in body["messages"] if turn["role"] == "user"]
+    for blocks in (fixed, *said[-2:]):
+        if blocks:
+            blocks[-1]["cache_control"] = {"type": "ephemeral"}

@@ -72,6 +72,7 @@ def read_usage(shape: UsageShape) -> Usage:
         completion_tokens=shape.completion_tokens,
         cached_tokens=details.cached_tokens if details else 0,
         estimated=shape.estimated,
+        written_tokens=(details and details.cache_write_tokens) or 0,
     )
 
 

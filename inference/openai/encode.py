@@ -213,11 +213,12 @@ def model_shape(card: ModelCard) -> ModelShape:
 
 def usage_shape(usage: Usage) -> UsageShape:
     """Token counts on the wire."""
+    written = {"cache_write_tokens": usage.written_tokens} if usage.written_tokens else {}
     shape = UsageShape(
         prompt_tokens=usage.prompt_tokens,
         completion_tokens=usage.completion_tokens,
         total_tokens=usage.prompt_tokens + usage.completion_tokens,
-        prompt_tokens_details=CachedTokens(cached_tokens=usage.cached_tokens),
+        prompt_tokens_details=CachedTokens(cached_tokens=usage.cached_tokens, **written),
     )
     return shape.model_copy(update={"estimated": True}) if usage.estimated else shape
 

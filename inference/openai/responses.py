@@ -53,9 +53,10 @@ TextOrNull = Annotated[str, BeforeValidator(_text_or_empty)]
 
 
 class CachedTokens(Shape):
-    """How much of the prompt was found in a prefix cache."""
+    """How much of the prompt was found in a prefix cache, and put into one if that has a price of its own."""
 
     cached_tokens: int = 0
+    cache_write_tokens: int | None = None
 
 
 class UsageShape(Shape):

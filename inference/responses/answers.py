@@ -64,7 +64,7 @@ OutputItem = Annotated[OutputMessage | OutputCall, Field(discriminator="type")]
 
 
 class InputDetails(Shape):
-    """How much of the prompt was found in a prefix cache; what is written to one costs nothing here."""
+    """How much of the prompt was found in a prefix cache, and put into one if that has a price of its own."""
 
     cached_tokens: int
     cache_write_tokens: int = 0
@@ -216,7 +216,7 @@ def usage_shape(usage: Usage) -> ResponseUsage:
     """Token counts on the wire."""
     return ResponseUsage(
         input_tokens=usage.prompt_tokens,
-        input_tokens_details=InputDetails(cached_tokens=usage.cached_tokens, cache_write_tokens=0),
+        input_tokens_details=InputDetails(cached_tokens=usage.cached_tokens, cache_write_tokens=usage.written_tokens),
         output_tokens=usage.completion_tokens,
         output_tokens_details=OutputDetails(reasoning_tokens=0),
         total_tokens=usage.prompt_tokens + usage.completion_tokens,

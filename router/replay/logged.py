@@ -27,6 +27,8 @@ class LoggedCall:
     cost_usd: float
     seconds: float
     passed: bool | None
+    cached_tokens: int = 0
+    written_tokens: int = 0
 
 
 @dataclass(slots=True)
@@ -77,4 +79,6 @@ async def _call(ledger: Ledger, entry: Entry, checked: Mapping[str, bool]) -> Lo
         cost_usd=float(entry.cost_usd),
         seconds=float(str(data["total_seconds"])),
         passed=checked.get(str(data["request_id"])),
+        cached_tokens=int(str(data.get("cached_tokens", 0))),
+        written_tokens=int(str(data.get("written_tokens", 0))),
     )

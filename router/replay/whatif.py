@@ -19,8 +19,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from inference.catalog import Price
 from inference.errors import EngineError
+from inference.price import Price
+from inference.protocol import Usage
 from router.replay.logged import LoggedCall
 from router.route import Route
 
@@ -106,14 +107,14 @@ class _Table:
         self.bins: Indices = np.array([min(int(call.difficulty * _BINS), _BINS - 1) for call in seen], dtype=np.int64)
         unchanged = self.version[: self.calls] == self.after
         self.weights: Floats = unchanged / np.array([call.propensity for call in calls])
-        self.prompt: Floats = np.array([call.prompt_tokens for call in calls], dtype=float)
         self.tokens: Floats = np.array([call.completion_tokens for call in seen], dtype=float)
         self.seconds: Floats = np.array([call.seconds for call in seen])
         self.passed: Floats = np.array([np.nan if call.passed is None else call.passed for call in seen], dtype=float)
         self.on_record = np.array([_first(route) in self.known for route in routes], dtype=bool)
         self.spent: Floats = np.array([call.cost_usd for call in calls])
         prices = [route.candidates[0].price for route in routes]
-        self.per_prompt, self.per_answer = _per_token(prices)
+        self.prompt_usd: Floats = np.array([_prompt_usd(*each) for each in zip(calls, prices, strict=True)])
+        self.per_answer: Floats = np.array([float(price.output_usd_per_million) / 1e6 for price in prices])
 
     @property
     def effective(self) -> float:
@@ -122,9 +123,10 @@ class _Table:
         return float(np.sum(self.weights)) ** 2 / squares if squares else 0.0
 
 
-def _per_token(prices: Sequence[Price]) -> tuple[Floats, Floats]:
-    per_prompt = [float(price.input_usd_per_million) / 1e6 for price in prices]
-    return np.array(per_prompt), np.array([float(price.output_usd_per_million) / 1e6 for price in prices])
+def _prompt_usd(call: LoggedCall, price: Price) -> float:
+    """What was cached is taken to be cached elsewhere, too: conversations move as a whole."""
+    usage = Usage(call.prompt_tokens, cached_tokens=call.cached_tokens, written_tokens=call.written_tokens)
+    return float(price.cost_usd(usage))
 
 
 def _figures(table: _Table, spent_in_all: float, seed: int) -> list[Figure]:
@@ -133,7 +135,7 @@ def _figures(table: _Table, spent_in_all: float, seed: int) -> list[Figure]:
     passed = _Measure(table, table.passed, table.on_record & ~np.isnan(table.passed[: table.calls]))
 
     def dollars(counts: Floats) -> tuple[float, float]:
-        would_be = table.prompt * table.per_prompt + cost.estimates(counts) * table.per_answer
+        would_be = table.prompt_usd + cost.estimates(counts) * table.per_answer
         of_calls = counts[: table.calls]
         return float(of_calls @ table.spent), float(of_calls @ would_be)
 

@@ -28,7 +28,7 @@ EXPECTED = {
         Usage(472, 89),
     ),
     "thinking": (Choice("At noon.", "stop"), Usage(25, 64)),
-    "cache": (Choice("Yes.", "stop"), Usage(12_183, 4, 12_000)),
+    "cache": (Choice("Yes.", "stop"), Usage(12_183, 4, 12_000, written_tokens=180)),
     "stop_sequence": (Choice("one, two", "stop", stop_string="three"), Usage(25, 4)),
     "cut_call": (Choice("", "length", (ToolCall("toolu_03", "write", '{"text": "once up'),)), Usage(25, 16)),
     "refusal": (Choice("", "content_filter"), Usage(25, 1)),
@@ -139,7 +139,9 @@ def answers(draw: st.DrawFn) -> list[Chunk]:
         ]
     reason, stop = draw(strategies.finish_reasons), draw(st.none() | st.text(min_size=1, max_size=5))
     cached = draw(st.integers(0, 1000))
-    usage = Usage(cached + draw(st.integers(0, 1000)), draw(st.integers(0, 1000)), cached)
+    written = draw(st.integers(0, 1000))
+    prompt = cached + written + draw(st.integers(0, 1000))
+    usage = Usage(prompt, draw(st.integers(0, 1000)), cached, written_tokens=written)
     end = Chunk(finish_reason="stop" if stop else reason, stop_string=stop, model="m")
     return [*chunks, end, Chunk(model="m", usage=usage)]
 

@@ -180,16 +180,27 @@ def test_a_schema_is_closed_where_it_does_not_say() -> None:
 @pytest.mark.parametrize(
     ("fields", "marked"),
     [
-        ({}, []),
-        ({"tools": (Tool("f"), TIDE)}, ["tools.1"]),
-        ({"tools": (TIDE,), "messages": (Message("system", "a"), Message("system", "b"), USER)}, ["system.1"]),
+        ({}, ["messages.0.content.0"]),
+        ({"tools": (Tool("f"), TIDE)}, ["messages.0.content.0", "tools.1"]),
         (
-            {"messages": (Message("system", "a"), USER, Message("assistant", "2 m", (CALL,)), Message("user", "So?"))},
-            ["messages.1.content.1"],
+            {"tools": (TIDE,), "messages": (Message("system", "a"), Message("system", "b"), USER)},
+            ["messages.0.content.0", "system.1"],
+        ),
+        (
+            {
+                "messages": (
+                    *(Message("user", "Hello."), Message("assistant", "Hello.")),
+                    *(USER, Message("assistant", "2 m", (CALL, replace(CALL, id="c2")))),
+                    *(Message("tool", "2 m", tool_call_id="c1"), Message("tool", "3 m", tool_call_id="c2")),
+                )
+            },
+            ["messages.2.content.0", "messages.4.content.1"],
         ),
     ],
 )
-def test_the_mark_stands_before_the_newest_turn(fields: dict[str, Any], marked: list[str]) -> None:
+def test_marks_stand_at_the_ends_of_what_this_request_and_the_last_one_said(
+    fields: dict[str, Any], marked: list[str]
+) -> None:
     request = replace(ChatRequest("m", (USER,)), **fields)
     assert [*marks(body_of(request, prompt_cache=True))] == marked
     assert not [*marks(body_of(request))]
