@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from inference import capabilities
 from inference.catalog import ModelBase
 from inference.errors import ContextLengthExceeded, EngineError, UnsupportedParameter
-from inference.protocol import Capability, ChatRequest
+from inference.protocol import Capability, ChatRequest, Message
 from router.errors import PolicyRefused
 from router.privacy.assessment import NOTHING_FOUND, Assessment
 
@@ -57,11 +57,16 @@ def needs(request: ChatRequest) -> Needs:
 
 def prompt_bytes(request: ChatRequest) -> int:
     """UTF-8 bytes of everything the model will read: texts, calls made before, tools and schemas."""
-    calls = [call.name + call.arguments for message in request.messages for call in message.tool_calls]
     tools = [tool.name + tool.description + json.dumps(tool.parameters) for tool in request.tools]
     schema = json.dumps(request.response_format.schema) if request.response_format.schema else ""
-    texts = [message.content for message in request.messages] + [request.prompt or "", request.suffix or "", schema]
-    return sum(len(text.encode()) for text in (*texts, *calls, *tools))
+    texts = [request.prompt or "", request.suffix or "", schema]
+    return sum(len(text.encode()) for text in (*texts, *tools)) + sum(map(message_bytes, request.messages))
+
+
+def message_bytes(message: Message) -> int:
+    """UTF-8 bytes of one turn: its text, and the calls made in it."""
+    calls = sum(len((call.name + call.arguments).encode()) for call in message.tool_calls)
+    return len(message.content.encode()) + calls
 
 
 def feasible(candidates: Sequence[ModelBase], needs: Needs, *, air_gapped: bool) -> Feasible:

@@ -16,7 +16,7 @@ from hashlib import blake2b
 
 from inference.catalog import ModelBase
 from inference.protocol import ChatRequest
-from router.policy import prompt_bytes
+from router.policy import message_bytes, prompt_bytes
 
 MOST = 100_000
 """Prefixes that are remembered, some 300 bytes each; those that were not sent for longest are forgotten."""
@@ -58,7 +58,7 @@ class Prefixes:
             yield digest, size
         for message in request.messages:
             digest = _digest(digest, message)
-            size += prompt_bytes(ChatRequest("", (message,)))
+            size += message_bytes(message)
             yield digest, size
 
 

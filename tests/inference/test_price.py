@@ -15,6 +15,7 @@ from inference.openai.encode import usage_shape
 from inference.openai.responses import UsageShape
 from inference.price import Price
 from inference.protocol import Usage
+from tests.inference.strategies import quick
 
 dollars = st.decimals(0, 1000, places=3)
 counts = st.integers(0, 10**6)
@@ -44,6 +45,7 @@ def test_each_kind_of_token_has_its_price() -> None:
     assert CLOUD.cost_usd(usage) == Decimal("0.3") + Decimal("0.18") + Decimal("1.125") + Decimal("1.5")
 
 
+@quick
 @given(dollars, dollars, usages)
 def test_without_prices_of_their_own_cached_tokens_cost_as_all_do(spent: Decimal, got: Decimal, usage: Usage) -> None:
     price = Price(input_usd_per_million=spent, output_usd_per_million=got)
@@ -51,6 +53,7 @@ def test_without_prices_of_their_own_cached_tokens_cost_as_all_do(spent: Decimal
     assert price.cost_usd(usage) == price.most_usd(usage)
 
 
+@quick
 @given(prices, usages)
 def test_the_most_is_never_exceeded_and_an_estimate_costs_the_most(price: Price, usage: Usage) -> None:
     assert 0 <= price.cost_usd(usage) <= price.most_usd(usage)
@@ -58,6 +61,7 @@ def test_the_most_is_never_exceeded_and_an_estimate_costs_the_most(price: Price,
     assert price.cost_usd(guessed) == price.most_usd(usage)
 
 
+@quick
 @given(prices, counts, counts, counts)
 def test_counts_that_contradict_each_other_are_paid_for_all_the_same(
     price: Price, prompt: int, cached: int, written: int

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import openai
 import pytest
@@ -29,7 +31,12 @@ models:
     tier: premium
     context_tokens: 4000
     data_classes: [public]
-    price: {{input_usd_per_million: 10, output_usd_per_million: 20}}
+    prompt_cache: true
+    price:
+      input_usd_per_million: 10
+      cached_input_usd_per_million: 1
+      cache_write_usd_per_million: 12.5
+      output_usd_per_million: 20
 tenants:
   - {{name: default, data_class: public, budget: {{limit_usd: 1}}}}
 """
@@ -63,6 +70,16 @@ def test_a_chat_is_answered_by_the_cloud_and_paid_for(cloud: tuple[str, Far], tm
     try:
         with openai.OpenAI(base_url=f"{appliance.url}/v1", api_key=key, max_retries=0) as client:
             answer = client.chat.completions.create(model="claude", messages=[{"role": "user", "content": "Well?"}])
+            body = {"model": "claude", "max_tokens": 9, "messages": [{"role": "user", "content": "Well?"}]}
+            message: Any = client.post("/messages", body=body, cast_to=object)
+            streamed = list(
+                client.chat.completions.create(
+                    model="claude",
+                    messages=[{"role": "user", "content": "Well?"}],
+                    stream=True,
+                    stream_options={"include_usage": True},
+                )
+            )
     finally:
         appliance.stop()
     assert answer.choices[0].message.content == "Yes."
@@ -70,6 +87,16 @@ def test_a_chat_is_answered_by_the_cloud_and_paid_for(cloud: tuple[str, Far], tm
     assert answer.usage.prompt_tokens == 12_183
     assert answer.usage.prompt_tokens_details is not None
     assert answer.usage.prompt_tokens_details.cached_tokens == 12_000
+    counted = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens", "output_tokens")
+    assert [message["usage"][name] for name in counted] == [3, 180, 12_000, 4]
+    assert streamed[-1].usage is not None
+    assert streamed[-1].usage == answer.usage
+    calls = appliance.entries("calls")
+    cost = Decimal("0.000001") * (3 * 10 + Decimal("12.5") * 180 + 1 * 12_000 + 20 * 4)
+    assert [(call.cost_usd, call.data["cached_tokens"], call.data["written_tokens"]) for call in calls] == [
+        (cost, 12_000, 180)
+    ] * 3
     asked = [(path, body) for path, _, body in far.asked if body]
     assert asked[0][0] == "/v1/messages"
+    assert asked[0][1]["messages"][0]["content"][0]["cache_control"] == {"type": "ephemeral"}
     assert KEY not in appliance.log()

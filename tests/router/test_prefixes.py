@@ -14,8 +14,7 @@ from router.prefixes import Memory
 from tests.inference import strategies
 from tests.router.conftest import CATALOG
 
-SMALL = CATALOG.get("small")
-assert isinstance(SMALL, ScriptedModel)
+(SMALL,) = [model for model in CATALOG.models if isinstance(model, ScriptedModel) and model.name == "small"]
 CACHING = SMALL.model_copy(update={"cache_seconds": 300.0})
 words = st.text("ab", max_size=9)
 talks = st.lists(st.builds(Message, st.sampled_from(["user", "assistant"]), words), max_size=6)
@@ -36,6 +35,7 @@ def ask(*said: Message | str, tenant: str = "default", **more: object) -> ChatRe
     return ChatRequest("auto", messages, caller=Caller(tenant), **more)  # type: ignore[arg-type]
 
 
+@strategies.quick
 @given(st.lists(talks, max_size=5), talks)
 def test_warm_is_the_longest_beginning_that_was_sent_word_for_word(
     sent: list[list[Message]], asked: list[Message]
@@ -54,6 +54,7 @@ def _common(one: list[Message], other: list[Message]) -> int:
     )
 
 
+@strategies.quick
 @given(st.lists(st.tuples(st.sampled_from("abc"), talks), max_size=8), talks)
 def test_what_a_tenant_finds_warm_does_not_depend_on_others(
     sent: list[tuple[str, list[Message]]], asked: list[Message]
@@ -67,6 +68,7 @@ def test_what_a_tenant_finds_warm_does_not_depend_on_others(
     assert shared.of(request).warm_tokens(CACHING) == alone.of(request).warm_tokens(CACHING)
 
 
+@strategies.quick
 @given(st.lists(talks), st.integers(1, 8))
 def test_there_are_never_more_than_allowed_and_the_newest_stay(sent: list[list[Message]], most: int) -> None:
     memory = Memory(Clock(), most)
@@ -76,6 +78,7 @@ def test_there_are_never_more_than_allowed_and_the_newest_stay(sent: list[list[M
         assert memory.of(ask(*talk)).warm_tokens(CACHING) == prompt_bytes(ask(*talk)) // 4
 
 
+@strategies.quick
 @given(strategies.chat_requests())
 def test_every_request_is_known_again_and_never_warmer_than_it_is_long(request_: ChatRequest) -> None:
     memory = Memory(Clock())
