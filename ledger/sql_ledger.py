@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TypeVar
+from weakref import WeakValueDictionary
 
 from ledger import export
 from ledger.chain import ReadyDraft, check_accounts, check_name
@@ -79,7 +80,7 @@ class SqlLedger:
         self._poll_seconds = poll_seconds
         self._writer = Writer(self._writing)
         self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="ledger-reader")
-        self._news = asyncio.Event()
+        self._news: WeakValueDictionary[str, asyncio.Event] = WeakValueDictionary()  # by stream
         self._closed = False
 
     async def claim(self) -> None:
@@ -93,7 +94,7 @@ class SqlLedger:
         """
         ready, packed = await self._ready(draft)
         entry = await self._write(lambda transaction: transaction.append(ready, packed))
-        self._tell_followers()
+        self._tell_followers(entry)
         return entry
 
     async def read(
@@ -109,7 +110,7 @@ class SqlLedger:
     async def follow(self, stream: str, *, after: int = 0) -> AsyncGenerator[Entry, None]:
         """As `Ledger.follow`; ends with `LedgerUnavailable` when the ledger is closed."""
         while True:
-            news = self._news
+            news = self._news.setdefault(stream, asyncio.Event())
             entries = await self.read(stream=stream, after=after, limit=PAGE)
             for entry in entries:
                 yield entry
@@ -186,7 +187,7 @@ class SqlLedger:
         """As `Accounts.settle`. A draft whose own key is already recorded returns that entry, as in `append`."""
         ready, packed = await self._ready(draft)
         entry = await self._write(lambda transaction: transaction.settle(key, ready, packed))
-        self._tell_followers()
+        self._tell_followers(entry)
         return entry
 
     async def release(self, key: str) -> None:
@@ -196,7 +197,7 @@ class SqlLedger:
     async def lapse(self, created_before: datetime) -> list[Entry]:
         """As `Accounts.lapse`; the entries are in the stream "calls"."""
         entries = await self._write(lambda transaction: transaction.lapse(created_before))
-        self._tell_followers()
+        self._tell_followers(*entries)
         return entries
 
     async def spend(self, account: str, window: Window) -> Spend:
@@ -207,7 +208,8 @@ class SqlLedger:
         """As `Ledger.close`; what was asked before is still done."""
         if not self._closed:
             self._closed = True
-            self._tell_followers()
+            for news in list(self._news.values()):
+                news.set()
             await asyncio.to_thread(self._release)
 
     def _release(self) -> None:
@@ -215,9 +217,12 @@ class SqlLedger:
         self._threads.shutdown()
         self._database.close()
 
-    def _tell_followers(self) -> None:
-        self._news.set()
-        self._news = asyncio.Event()
+    def _tell_followers(self, *entries: Entry) -> None:
+        """Only those whose stream has news: every call appends an entry, and few are followed."""
+        for followed, news in list(self._news.items()):
+            if any(_is_in(entry.stream, followed) for entry in entries):
+                news.set()
+                del self._news[followed]
 
     async def _write(self, act: Callable[[Writing], T]) -> T:
         self._require_open()
@@ -244,3 +249,8 @@ class SqlLedger:
     def _require_open(self) -> None:
         if self._closed:
             raise LedgerUnavailable("The ledger is closed; open it again to use it.")
+
+
+def _is_in(stream: str, followed: str) -> bool:
+    """As `entries.read_entries` chooses them."""
+    return stream.startswith(followed) if followed.endswith("/") else stream == followed
