@@ -148,7 +148,7 @@ class Guard:
         """
         self._budget.deposit()
         asking = _Asking(self._clock(), deadline, told)
-        begun: _Begun = await self._retrying(asking)(self._begin, ask, asking)
+        begun = await self._tried(lambda: self._begin(ask, asking), asking)
         async with begun.opened:
             yield begun.first
             async for chunk in begun.rest:
@@ -158,8 +158,7 @@ class Guard:
         """The same for what is answered as a whole, such as vectors."""
         self._budget.deposit()
         asking = _Asking(self._clock(), deadline, told)
-        answer: T = await self._retrying(asking)(self._whole, ask, asking)
-        return answer
+        return await self._tried(lambda: self._whole(ask, asking), asking)
 
     async def _begin(self, ask: Callable[[], AsyncGenerator[Chunk, None]], asking: _Asking) -> _Begun:
         """One try, up to its first chunk."""
@@ -213,6 +212,21 @@ class Guard:
         return "failure" if blamed else "nothing"
 
     # -- trying again -------------------------------------------------------------------------------------------
+
+    async def _tried(self, attempt: Callable[[], Awaitable[T]], asking: _Asking) -> T:
+        """The first attempt that succeeds, or the last one's error. What tries again is set up for who needs it."""
+        try:
+            return await attempt()
+        except EngineError as error:
+            failed = [error]
+
+        async def again() -> T:
+            if failed:
+                raise failed.pop()
+            return await attempt()
+
+        answer: T = await self._retrying(asking)(again)
+        return answer
 
     def _retrying(self, asking: _Asking) -> AsyncRetrying:
         return AsyncRetrying(

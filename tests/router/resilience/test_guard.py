@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
+import weakref
 from contextlib import aclosing
 
 import pytest
@@ -42,6 +44,26 @@ async def test_a_try_that_fails_before_the_first_chunk_is_made_again_after_pause
     assert (clock.slept, told, upstream.open) == ([1, 1.5], [DOWN, DOWN], 0)
     state = made.state()
     assert (state.retries, state.calls, state.failures, state.ejection) == (2, 3, 2, None)
+
+
+class Record:
+    """What is told of retries, as a call's record is."""
+
+    def retry(self, error: EngineError) -> None:
+        """Nothing is kept."""
+
+
+async def test_what_an_answered_call_held_is_free_without_a_garbage_collection() -> None:
+    record, made = Record(), guard(Clock())
+    freed = weakref.ref(record)
+    gc.disable()
+    try:
+        assert await texts(made.stream(Upstream(["a"]).stream, None, record.retry)) == ["a"]
+        assert await made.call(lambda: asyncio.sleep(0, "whole"), None, record.retry) == "whole"
+        del record
+        assert freed() is None
+    finally:
+        gc.enable()
 
 
 async def test_the_last_error_is_raised_when_no_try_is_left() -> None:
