@@ -5,7 +5,7 @@ Each is an `Engine`. The HTTP routes are written once, for any of them; tests/co
 
 from __future__ import annotations
 
-import uuid
+import os
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -22,7 +22,7 @@ Priority = Literal["interactive", "batch"]
 
 def new_request_id() -> str:
     """A fresh request id; it is also the idempotency key of the call in the ledger."""
-    return f"req_{uuid.uuid4().hex}"
+    return f"req_{os.urandom(16).hex()}"
 
 
 @dataclass(frozen=True, slots=True)
