@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
+from gateway import server
 from gateway.problems import StartProblem
 from gateway.server import listening_socket
 
@@ -34,3 +39,28 @@ def test_a_busy_port_is_named() -> None:
         taken.listen()
         with pytest.raises(StartProblem, match=str(taken.getsockname()[1])):
             listening_socket("127.0.0.1", taken.getsockname()[1])
+
+
+@contextmanager
+def as_before() -> Iterator[None]:
+    """What belongs to the whole process is put back."""
+    turn, young = sys.getswitchinterval(), gc.get_threshold()
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(turn)
+        gc.set_threshold(*young)
+        gc.unfreeze()
+
+
+def test_threads_take_short_turns_and_calls_in_flight_are_no_reason_to_look_for_garbage(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(server, "ask_for_short_turns", lambda: True)  # the kernel would not take it back
+    with as_before():
+        server._make_prompt()
+        assert sys.getswitchinterval() == pytest.approx(0.0005)
+        before = gc.get_stats()[0]["collections"]
+        in_flight = [[number] for number in range(10_000)]
+        assert gc.get_stats()[0]["collections"] - before <= 1
+        assert len(in_flight) == 10_000

@@ -53,7 +53,7 @@ async def test_entries_of_other_streams_wake_no_follower(
 ) -> None:
     ledger, reads = counted
     follower = ledger.follow(followed)
-    coming: asyncio.Task[Entry] = asyncio.ensure_future(anext(follower))  # type: ignore[arg-type]
+    coming: asyncio.Task[Entry] = asyncio.ensure_future(anext(follower))
     await _waits(reads, 1)
     for number in range(5):
         await ledger.append(Draft("calls", "call.finished", "ada", key=f"call/{number}"))
