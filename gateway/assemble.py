@@ -180,6 +180,7 @@ async def opened_appliance(config: Config, settings: Settings) -> AsyncGenerator
         telemetry.watch(fleet.engines)
         router = _router(config, settings, fleet, ledger, stack)
         telemetry.watch_budgets(router.standing.shares)
+        telemetry.watch_slots(router.slots)
         telemetry.watch_upstreams(router.guards.states)
         await stack.enter_async_context(up_to_date(router.planner, ledger))
         telemetry.watch_workloads({workload.name: workload for workload in config.workloads})

@@ -15,10 +15,12 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from gateway.queue_metrics import QueueMetrics
 from inference.errors import EngineError
 from inference.memory import KnowsMemory
 from inference.protocol import ChatRequest, Chunk, Embeddings, EmbedRequest, Engine, Health, ModelCard, Tokens, Usage
 from inference.replicas import KnowsReplicas
+from router.limits import Slots
 from router.resilience.breaker import State
 from router.resilience.guard import UpstreamState
 from router.versions.versions import Answered
@@ -74,6 +76,10 @@ class Telemetry:
     def watch_upstreams(self, states: Callable[[], Sequence[UpstreamState]]) -> None:
         """From now on tell how upstreams are doing, as it is when asked; once."""
         self._registry.register(_Upstreams(states))
+
+    def watch_slots(self, slots: Mapping[str, Slots]) -> None:
+        """From now on tell who holds these slots and who waits for them, as it is when asked; once."""
+        self._registry.register(QueueMetrics(slots))
 
     def watch_budgets(self, shares: Callable[[], Mapping[str, float]]) -> None:
         """From now on tell how much of their budgets accounts have used, as it is when asked; once."""

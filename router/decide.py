@@ -49,6 +49,11 @@ class Rules:
     workloads: Mapping[str, WorkloadSpec] = field(default_factory=dict)
     privacy: PrivacySpec = field(default_factory=PrivacySpec)
 
+    @property
+    def weights(self) -> Mapping[str, float]:
+        """Of tenants, where their requests wait."""
+        return {tenant.name: tenant.weight for tenant in self.tenants.values()}
+
 
 class Decider:
     """Decides by rules, among the versions that there are now, and with an eye on what is left to spend."""

@@ -3,43 +3,81 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import AsyncGenerator, Iterator
+from collections import Counter
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
+from typing import Any
 
 from inference.deadline import seconds_left
 from inference.errors import DeadlineExceeded, EngineUnavailable
 from inference.protocol import Priority
+from router.fair_queue import FairQueue
 
 RETRY_AFTER_SECONDS = 1.0
 
-Turn = asyncio.Future[None]
-"""Done when its request may go on: a slot is then taken in its name."""
+
+class Turn(asyncio.Future[None]):
+    """Done when its request may go on: a slot is then taken in its name.
+
+    Who is cancelled leaves the queue in that moment, though the task runs again only later: what waits is always alive.
+    """
+
+    def __init__(self, tenant: str, queue: FairQueue[Turn]) -> None:
+        super().__init__()
+        self._tenant = tenant
+        self._queue = queue
+        queue.add(tenant, self)
+
+    def cancel(self, msg: Any | None = None) -> bool:
+        """As of any future."""
+        self._queue.discard(self._tenant, self)
+        return super().cancel(msg)
 
 
 class Slots:
     """A bounded queue in front of a bounded number of calls.
 
-    A free slot goes to the interactive request that waits longest; batch requests get one when none of those waits,
-    in order, too. So a batch starves as long as interactive requests keep all slots busy: that is what the priority
-    means, and a deadline bounds it. In a full queue the newest batch request gives way to an interactive one.
+    A free slot goes to an interactive request; batch requests get one when none of those waits. So a batch starves as
+    long as interactive requests keep all slots busy: that is what the priority means, and a deadline bounds it. Within
+    a priority tenants take turns by weight (fair_queue.py), and each tenant's requests go in the order they came in.
+    In a full queue the request whose turn would come last gives way to one that would come before it: of a flood the
+    newest. Interactive requests come before all batch ones.
 
     With `preempts` the engine sets batch answers aside for interactive ones: batch then takes no slot from them,
     they pass on to the engine, where at most twice `concurrency` requests are.
     """
 
-    def __init__(self, model: str, concurrency: int, queue: int, *, preempts: bool = False) -> None:
+    def __init__(
+        self,
+        model: str,
+        concurrency: int,
+        queue: int,
+        *,
+        preempts: bool = False,
+        weights: Mapping[str, float] | None = None,
+    ) -> None:
+        """Nobody is there. `weights` are those of tenants; 1 if left out."""
         self._model = model
         self._concurrency = concurrency
         self._queue = queue
         self._preempts = preempts
-        self._turns: dict[Priority, deque[Turn]] = {"interactive": deque(), "batch": deque()}
+        self._turns: dict[Priority, FairQueue[Turn]] = {
+            "interactive": FairQueue(weights or {}),
+            "batch": FairQueue(weights or {}),
+        }
         self._held: dict[Priority, int] = {"interactive": 0, "batch": 0}
+        self.turned_away: Counter[str] = Counter()
+        """Requests of each tenant that found the queue full, or gave way in it, so far."""
 
     @property
     def waiting(self) -> int:
         """Requests that wait for a slot; one that was cancelled a moment ago does not."""
-        return sum(1 for priority in self._turns for _ in self._still_waiting(priority))
+        return sum(map(len, self._turns.values()))
+
+    @property
+    def waiting_by_tenant(self) -> Mapping[str, int]:
+        """The same for each tenant that has any."""
+        return sum((Counter(turns.counts()) for turns in self._turns.values()), Counter())
 
     @property
     def running(self) -> int:
@@ -51,22 +89,25 @@ class Slots:
         return self._has_room(priority)
 
     @asynccontextmanager
-    async def slot(self, deadline: float | None, priority: Priority = "interactive") -> AsyncGenerator[None, None]:
+    async def slot(
+        self, deadline: float | None, priority: Priority = "interactive", tenant: str = ""
+    ) -> AsyncGenerator[None, None]:
         """Hold one slot. Raises `EngineUnavailable` when the queue is full, `DeadlineExceeded` (epoch seconds)."""
-        await self._enter(deadline, priority)
+        await self._enter(deadline, priority, tenant)
         try:
             yield
         finally:
             self._leave(priority)
 
-    async def _enter(self, deadline: float | None, priority: Priority) -> None:
+    async def _enter(self, deadline: float | None, priority: Priority, tenant: str) -> None:
+        turns = self._turns[priority]
         if self._has_room(priority):  # then nobody waits for it: whoever leaves hands the slot on
+            turns.take_turn(tenant)
             self._held[priority] += 1
             return
         if self.waiting >= self._queue:
-            self._make_room(priority)
-        turn: Turn = asyncio.get_running_loop().create_future()
-        self._turns[priority].append(turn)
+            self._make_room(priority, tenant)
+        turn = Turn(tenant, turns)
         entered = False
         try:
             async with asyncio.timeout(seconds_left(deadline)):
@@ -85,31 +126,31 @@ class Slots:
     def _leave(self, priority: Priority) -> None:
         """Free a slot and hand it on. Who gets it holds it from now on, so nobody can come between."""
         self._held[priority] -= 1
-        for waits in self._turns:
-            while self._has_room(waits) and (turn := next(self._still_waiting(waits), None)):
-                self._turns[waits].remove(turn)
+        for waits, turns in self._turns.items():
+            while turns and self._has_room(waits):
                 self._held[waits] += 1
-                turn.set_result(None)
+                turns.pop().set_result(None)
 
     def _step_back(self, turn: Turn, priority: Priority) -> None:
         """Stop waiting; a slot that was handed over in the same moment goes to the next one."""
-        if turn in self._turns[priority]:
-            self._turns[priority].remove(turn)
-        elif turn.exception() is None:
+        turn.cancel()
+        if not turn.cancelled() and turn.exception() is None:
             self._leave(priority)
 
-    def _make_room(self, priority: Priority) -> None:
-        """Let the newest batch request that waits give way to an interactive one, or raise `EngineUnavailable`."""
-        newest = next(self._still_waiting("batch", newest_first=True), None) if priority == "interactive" else None
-        if newest is None:
-            raise self._full(f"All slots of {self._model} are busy and {self.waiting} requests wait")
-        self._turns["batch"].remove(newest)
-        newest.set_exception(self._full(f"An interactive request took this one's place in the queue of {self._model}"))
+    def _make_room(self, priority: Priority, tenant: str) -> None:
+        """Let a request that waits give way to one that comes, or raise `EngineUnavailable`."""
+        if priority == "interactive" and self._turns["batch"]:
+            self._give_way("batch", f"An interactive request took this one's place in the queue of {self._model}")
+        elif self._turns[priority].is_before_last(tenant):
+            who = "a request of another tenant, whose turn is sooner,"
+            self._give_way(priority, f"The queue of {self._model} is full, and {who} took this one's place")
+        else:
+            raise self._full(tenant, f"All slots of {self._model} are busy and {self.waiting} requests wait")
 
-    def _full(self, what: str) -> EngineUnavailable:
+    def _give_way(self, priority: Priority, why: str) -> None:
+        tenant, turn = self._turns[priority].pop_last()
+        turn.set_exception(self._full(tenant, why))
+
+    def _full(self, tenant: str, what: str) -> EngineUnavailable:
+        self.turned_away[tenant] += 1
         return EngineUnavailable(f"{what}; try again shortly.", retry_after_seconds=RETRY_AFTER_SECONDS)
-
-    def _still_waiting(self, priority: Priority, *, newest_first: bool = False) -> Iterator[Turn]:
-        """Turns of requests that were not cancelled; those leave the queue a moment later, when they run again."""
-        turns = self._turns[priority]
-        return (turn for turn in (reversed(turns) if newest_first else turns) if not turn.done())

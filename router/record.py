@@ -57,6 +57,8 @@ class CallRecord:
     started: float = field(default_factory=time.monotonic)
     first_chunk_seconds: float | None = None
     weights: str | None = None
+    queued: float | None = None
+    waited: float = 0.0
     admitted: float | None = None
     answer_of: str = ""
     retried: list[str] = field(default_factory=list)
@@ -64,11 +66,15 @@ class CallRecord:
     def begin(self, model: ModelBase, weights: str | None = None) -> None:
         """An attempt starts; until something else is known it counts as cancelled. `weights` is the digest of its."""
         self.model, self.ending, self.error, self.collector = model, "cancelled", None, Collector()
-        self.weights, self.admitted = weights, None
+        self.weights, self.queued, self.admitted = weights, None, None
+
+    def enqueue(self) -> None:
+        """The attempt asks for a slot."""
+        self.queued = time.monotonic()
 
     def admit(self) -> None:
         """The attempt has its slot: from now on it is the engine's time."""
-        self.admitted = time.monotonic()
+        self.waited, self.queued, self.admitted = self.waited_seconds, None, time.monotonic()
 
     def retry(self, error: EngineError) -> None:
         """The same model is asked again after this."""
@@ -77,6 +83,12 @@ class CallRecord:
     def fail(self, error: EngineError) -> None:
         """The attempt failed."""
         self.ending, self.error = "failed", error
+        self.waited, self.queued = self.waited_seconds, None
+
+    @property
+    def waited_seconds(self) -> float:
+        """How long all attempts so far waited for a slot."""
+        return self.waited + (0.0 if self.queued is None else time.monotonic() - self.queued)
 
     @property
     def answered(self) -> Answered | None:
@@ -171,6 +183,7 @@ class CallRecord:
             "cached_tokens": self.counted.cached_tokens,
             "written_tokens": self.counted.written_tokens,
             "usage_estimated": self.counted.estimated,
+            "waited_seconds": round(self.waited_seconds, 4),
             "first_chunk_seconds": None if self.first_chunk_seconds is None else round(self.first_chunk_seconds, 4),
             "total_seconds": round(time.monotonic() - self.started, 4),
             "error": self.error.message if self.error else None,

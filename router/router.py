@@ -222,7 +222,9 @@ class Router:
         await self._held(model, record, worst)
         record.begin(model, self._versions.weights(model, record.route.adapter))
         try:
-            async with self._slots(model, record.caller.workload).slot(request.deadline, request.priority):
+            record.enqueue()
+            slots, tenant = self._slots(model, record.caller.workload), record.caller.tenant
+            async with slots.slot(request.deadline, request.priority, tenant):
                 record.admit()
                 yield
         except EngineError as error:
@@ -277,7 +279,8 @@ class Router:
         key = self._versions.key(model) + (f" for {owner}" if owner else "")
         if key not in self.slots:
             queue = self._rules.workloads[owner].queue if owner else None
-            self.slots[key] = Slots(key, at_once, model.queue if queue is None else queue, preempts=model.preempts)
+            queue, weights = model.queue if queue is None else queue, self._rules.weights
+            self.slots[key] = Slots(key, at_once, queue, preempts=model.preempts, weights=weights)
         return self.slots[key]
 
     # -- state ------------------------------------------------------------------------------------------------

@@ -147,6 +147,9 @@ class TenantSpec(Spec):
     key_rate: RateSpec = Field(default=RateSpec(), description="How much each API key of the tenant may ask for.")
     data_class: str = Field(description="The class of this tenant's requests unless a request says a stricter one.")
     models: tuple[str, ...] = Field(default=("*",), description="Models and routes this tenant may name; * for all.")
+    weight: Annotated[float, Field(ge=0.1, le=100)] = Field(
+        default=1.0, description="How many turns it has where requests wait for a model, as a ratio to other tenants'."
+    )
     privacy: PrivacySpec | None = Field(
         default=None, description="Stricter rules than the appliance's for secrets and personal data in requests."
     )

@@ -126,7 +126,8 @@ def _print_call(call: Mapping[str, Any]) -> None:
     out.print(f"  {escape(call['model'])}@{escape(call['version'])} ({call['tier']}): {escape(call['reason'])}")
     cached = f" ({call['cached_tokens']} cached)" if call.get("cached_tokens") else ""
     tokens = f"{call['prompt_tokens']}{cached} + {call['completion_tokens']} tokens"
-    out.print(f"  {tokens}, {call['cost_usd']} USD, {call['total_seconds']:g} s; ledger entry {call['seq']}")
+    waited = f", {call['waited_seconds']:g} of them for a slot" if call.get("waited_seconds") else ""
+    out.print(f"  {tokens}, {call['cost_usd']} USD, {call['total_seconds']:g} s{waited}; ledger entry {call['seq']}")
     if shadowed := call.get("shadow_of"):
         out.print(f"  a shadow of {escape(shadowed)}, whose answer nobody saw")
     if shared := call.get("answer_of"):

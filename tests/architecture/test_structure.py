@@ -52,7 +52,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "typer": ("gateway/cli",),
     "rich": ("gateway/cli",),
     "uvicorn": ("inference/wire/server.py",),
-    "prometheus_client": ("gateway/telemetry.py", "gateway/shadow_metrics.py"),
+    "prometheus_client": ("gateway/telemetry.py", "gateway/queue_metrics.py", "gateway/shadow_metrics.py"),
     "jinja2": ("inference/",),
     "yaml": ("gateway/config",),
 }

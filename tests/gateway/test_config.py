@@ -50,6 +50,11 @@ def test_the_keys_of_an_entry_depend_on_its_engine() -> None:
     [
         ("    tier: draft\n", "", "models[0].tier: this key is missing"),
         ("    tier: draft\n", "    tier: draught\n", "tier 'draught'; valid tiers: draft, standard, premium"),
+        (
+            "window: month}",
+            "window: month}\n    weight: 0",
+            "tenants[0].weight: Input should be greater than or equal to 0.1",
+        ),
         ("window: month", "window: week", "tenants[0].budget.window: Input should be 'day', 'month' or 'total'"),
         (
             "models: [pico-coder, nano-coder]",

@@ -258,3 +258,25 @@ async def test_prompts_with_secrets_are_stored_without_them(router: Router, ledg
     (entry,) = await calls(ledger)
     assert entry.input_digest is not None
     assert secret.encode() not in await ledger.get_body(entry.input_digest)
+
+
+@pytest.mark.parametrize("leaves", [False, True])
+async def test_who_waits_does_so_for_its_tenant_and_the_record_says_how_long(
+    router: Router, ledger: SqlLedger, leaves: bool
+) -> None:
+    slots = router.slots["small"]
+    async with slots.slot(None), slots.slot(None), asyncio.timeout(10):
+        patient = asyncio.create_task(complete(router, ask("small", "poor", sampling=Sampling(max_tokens=20))))
+        while not slots.waiting:
+            await asyncio.sleep(0)
+        assert slots.waiting_by_tenant == {"poor": 1}
+        until = time.monotonic() + 0.01
+        while time.monotonic() < until:
+            await asyncio.sleep(0)
+        if leaves:
+            patient.cancel()
+            await asyncio.wait([patient])
+    await asyncio.wait([patient])
+    (entry,) = await calls(ledger)
+    assert entry.type == ("call.cancelled" if leaves else "call.finished")
+    assert 0.01 <= float(str(entry.data["waited_seconds"])) <= float(str(entry.data["total_seconds"]))

@@ -22,12 +22,14 @@ class Visitors:
         self.entered: list[str] = []
         self.leaving: dict[str, asyncio.Event] = {}
 
-    def come(self, name: str, priority: Priority, deadline: float | None = None) -> asyncio.Task[None]:
+    def come(
+        self, name: str, priority: Priority, deadline: float | None = None, tenant: str = ""
+    ) -> asyncio.Task[None]:
         self.leaving[name] = asyncio.Event()
-        return asyncio.create_task(self._visit(name, priority, deadline))
+        return asyncio.create_task(self._visit(name, priority, deadline, tenant))
 
-    async def _visit(self, name: str, priority: Priority, deadline: float | None) -> None:
-        async with self._slots.slot(deadline, priority):
+    async def _visit(self, name: str, priority: Priority, deadline: float | None, tenant: str) -> None:
+        async with self._slots.slot(deadline, priority, tenant):
             self.entered.append(name)
             await self.leaving[name].wait()
 
@@ -129,7 +131,7 @@ async def test_a_slot_is_not_handed_to_who_was_cancelled_a_moment_ago() -> None:
 
 async def test_a_slot_handed_over_in_the_moment_of_a_cancellation_goes_on_to_the_next() -> None:
     slots = Slots("m", 1, 9)
-    await slots._enter(None, "batch")
+    await slots._enter(None, "batch", "")
     visitors = Visitors(slots)
     second, third = visitors.come("second", "interactive"), visitors.come("third", "batch")
     await settled()
@@ -174,7 +176,7 @@ async def test_a_deadline_ends_the_waiting() -> None:
 
 async def test_a_slot_handed_over_in_the_moment_of_a_deadline_goes_on_to_the_next() -> None:
     slots, loop = Slots("m", 1, 9), asyncio.get_running_loop()
-    await slots._enter(None, "interactive")
+    await slots._enter(None, "interactive", "")
     visitors = Visitors(slots)
     start = loop.time()
     late, third = visitors.come("late", "batch", time.time() + 0.04), visitors.come("third", "batch")
@@ -228,6 +230,7 @@ async def test_where_the_engine_preempts_batch_is_in_nobodys_way() -> None:
 
 
 PRIORITIES: st.SearchStrategy[Priority] = st.sampled_from(["interactive", "batch"])
+TENANTS = ("ann", "bob", "cid")
 STEPS = st.one_of(
     st.tuples(st.just("come"), PRIORITIES),
     st.tuples(st.sampled_from(["leave", "cancel"]), st.integers(0, 30)),
@@ -249,7 +252,9 @@ async def _whatever(steps: list[tuple[str, Priority | int | None]], preempts: bo
     tasks: list[asyncio.Task[None]] = []
     for what, which in steps:
         if what == "come":
-            tasks.append(visitors.come(str(len(tasks)), "batch" if which == "batch" else "interactive"))
+            priority: Priority = "batch" if which == "batch" else "interactive"
+            tenant = TENANTS[len(tasks) % len(TENANTS)]
+            tasks.append(visitors.come(str(len(tasks)), priority, tenant=tenant))
         elif what == "run":
             await asyncio.sleep(0)
         elif isinstance(which, int) and which < len(tasks):
@@ -259,6 +264,7 @@ async def _whatever(steps: list[tuple[str, Priority | int | None]], preempts: bo
                 visitors.leaving[str(which)].set()
         assert slots.running <= (4 if preempts else 2)
         assert slots.waiting <= 3
+        assert slots.running >= 2 or not slots.waiting
     for leaving in visitors.leaving.values():
         leaving.set()
     await asyncio.gather(*tasks, return_exceptions=True)
