@@ -9,12 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 
 from codegen.protocol import Evidence, Patch, RepositoryProblem, Verification
 from codegen.pytest_run import PROFILE, TestReport
-from ledger.protocol import Draft, Ledger
+from ledger.protocol import BodyLetGo, Draft, Ledger
 from sandbox.protocol import Sandbox
 
 
@@ -112,8 +113,9 @@ class Ladder:
         identity = f"{rung.name}/{rung.version}/{subject.digest}/{environment}"
         key = f"evidence/{hashlib.sha256(identity.encode()).hexdigest()}"
         if known := await self._ledger.find(key):
-            data = json.loads(await self._ledger.get_body(known.output_digest or ""))
-            return replace(Evidence(**data), cached=True)
+            with suppress(BodyLetGo):  # then it is looked at again
+                data = json.loads(await self._ledger.get_body(known.output_digest or ""))
+                return replace(Evidence(**data), cached=True)
         found = replace(await rung.check(subject, self._sandbox), environment_digest=environment)
         if found.outcome == "inconclusive":
             return found  # what could not be decided now may be decidable later

@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Literal
 
+from inference.protocol import Caller
 from ledger.protocol import Entry, JsonValue
 
 Status = Literal[
@@ -60,6 +61,11 @@ def end_key(task_id: str) -> str:
 def rollback_key(task_id: str, number: int) -> str:
     """The first, second, ... rollback of a task is requested once."""
     return f"{task_id}/rollback/{number}"
+
+
+def workload_of(caller: Caller) -> Mapping[str, JsonValue]:
+    """What entries with bodies say of a task's class of traffic: the ledger keeps them as long as the class says."""
+    return {"workload": caller.workload} if caller.workload else {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from codegen.protocol import Task
-from codegen.state import stream_of
+from codegen.state import stream_of, workload_of
 from ledger.protocol import Draft, Entry, JsonValue, Ledger
 
 T = TypeVar("T")
@@ -81,7 +81,7 @@ class Steps:
                 actor=WORKFLOW,
                 tenant=self._task.caller.tenant,
                 cause=cause,
-                data=data,
+                data={**data, **workload_of(self._task.caller)},
                 output_body=output_body,
                 key=key,
             )

@@ -39,12 +39,13 @@ from codegen.state import (
     rollback_key,
     stream_of,
     task_of,
+    workload_of,
 )
 from codegen.steps import WORKFLOW
 from codegen.workflow import Workflow, Workshop
 from inference.errors import EngineError
 from inference.protocol import Caller
-from ledger.protocol import Draft, Entry, JsonValue, LedgerDamaged, LedgerUnavailable
+from ledger.protocol import BodyLetGo, Draft, Entry, JsonValue, LedgerDamaged, LedgerUnavailable
 from retrieval.protocol import RetrievalError
 from sandbox.protocol import SandboxError
 
@@ -79,6 +80,7 @@ class Tasks:
             "files": list(request.files),
             "tests": sorted(request.tests or {}),
             "model": request.model,
+            **workload_of(caller),
         }
         submitted = _said(task.id, caller, "task.submitted", f"{task.id}/submitted", **summary)
         await self._shop.ledger.append(replace(submitted, output_body=_TASK.dump_json(task)))
@@ -135,7 +137,7 @@ class Tasks:
             await work(Workflow(self._shop, await self._task(state)))
         except (LedgerUnavailable, LedgerDamaged):
             raise
-        except (TaskError, EngineError, SandboxError, RetrievalError) as error:
+        except (TaskError, EngineError, SandboxError, RetrievalError, BodyLetGo) as error:
             return str(error)
         except Exception:
             log.exception("task %s stopped by an unforeseen error", state.id)

@@ -30,6 +30,7 @@ from gateway.keys import Keys
 from gateway.learning import up_to_date
 from gateway.problems import StartProblem
 from gateway.responses_store import LedgerResponses
+from gateway.retention import kept_short, retention_of
 from gateway.settings import SOURCE_KEYS, Settings, secrets
 from gateway.shadow_metrics import ShadowMetrics
 from gateway.telemetry import MeteredEngine, Telemetry, memory_of
@@ -41,6 +42,7 @@ from inference.responses.store import ResponseStore
 from ledger.protocol import Accounts, Ledger
 from ledger.sql_ledger import SqlLedger, open_ledger, utc_now
 from router.decide import Rules
+from router.explain import Records
 from router.record import recorded_call
 from router.router import Router
 from router.shadows.engine import shadowing
@@ -60,7 +62,7 @@ class Appliance:
     config: Config
     engine: Engine
     router: Router
-    ledger: Ledger
+    ledger: Records
     accounts: Accounts
     keys: Keys
     tasks: Tasks
@@ -183,6 +185,7 @@ async def opened_appliance(config: Config, settings: Settings) -> AsyncGenerator
         telemetry.watch_slots(router.slots)
         telemetry.watch_upstreams(router.guards.states)
         await stack.enter_async_context(up_to_date(router.planner, ledger))
+        await stack.enter_async_context(kept_short(ledger, retention_of(config)))
         telemetry.watch_workloads({workload.name: workload for workload in config.workloads})
         shadowed = await stack.enter_async_context(shadowing(router))
         telemetry.watch_shadows(ShadowMetrics(shadowed))

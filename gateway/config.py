@@ -19,6 +19,7 @@ from inference.adapters import adapters_of, split_adapter, with_adapter
 from inference.catalog import Catalog, LocalModel, ModelBase, Ranking, VllmModel
 from inference.spec import Name
 from inference.versions import VersionProblem, declared, engine_name
+from ledger.spec import LedgerSpec
 from retrieval.spec import RetrievalSpec
 from router.privacy.spec import PrivacySpec
 from router.spec import BudgetSpec, RouteSpec, TenantSpec
@@ -48,6 +49,7 @@ class Config(Catalog):
     workloads: tuple[WorkloadSpec, ...] = Field(
         default=(), description="Classes of traffic with models, slots and service levels of their own."
     )
+    ledger: LedgerSpec = LedgerSpec()
     sandbox: SandboxSpec = SandboxSpec()
     retrieval: RetrievalSpec = RetrievalSpec()
     codegen: CodegenSpec = CodegenSpec()

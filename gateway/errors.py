@@ -24,7 +24,7 @@ from inference.anthropic.routes import MESSAGES
 from inference.anthropic.routes import error_response as messages_error
 from inference.errors import EngineError
 from inference.wire.route import retry_after
-from ledger.protocol import LedgerError
+from ledger.protocol import BodyLetGo, LedgerError
 from retrieval.protocol import IndexUnavailable
 from router.versions.loading import AdapterProblem, UnknownAdapter
 from router.versions.register import ReleaseProblem, UnknownVersion, WrongRelease
@@ -78,6 +78,7 @@ TABLE: dict[type[Exception], tuple[int, str, str]] = {
     WrongRelease: (409, "invalid_request_error", "wrong_state"),
     ReleaseProblem: (400, "invalid_request_error", "invalid_version"),
     TaskError: (400, "invalid_request_error", "task_error"),
+    BodyLetGo: (410, "invalid_request_error", "body_let_go"),
     LedgerError: (503, "server_error", "ledger_unavailable"),
     IndexUnavailable: (503, "server_error", "index_unavailable"),
     SandboxError: (503, "server_error", "sandbox_unavailable"),

@@ -9,10 +9,10 @@ from dataclasses import replace
 from pydantic import TypeAdapter
 
 from gateway.config import Config
-from inference.errors import EngineUnavailable
+from inference.errors import EngineUnavailable, InvalidRequest
 from inference.protocol import Caller, Message
 from inference.responses.store import ResponseNotFound, StoredResponse
-from ledger.protocol import Draft, Ledger, LedgerError
+from ledger.protocol import BodyLetGo, Draft, Entry, Ledger, LedgerError
 
 STREAM = "responses"
 _STORED = TypeAdapter(StoredResponse)
@@ -32,7 +32,7 @@ class LedgerResponses:
             "response.stored",
             actor=caller.actor,
             tenant=caller.tenant,
-            data={"id": response.id, "data_class": caller.data_class},
+            data={"id": response.id, "data_class": caller.data_class, "workload": caller.workload},
             key=_key(response.id),
             output_body=_STORED.dump_json(response),
         )
@@ -45,8 +45,10 @@ class LedgerResponses:
 
     async def continued(self, caller: Caller, response_id: str) -> tuple[Caller, tuple[Message, ...]]:
         """As `ResponseStore.continued`."""
-        stored, data_class = await self._find(caller, response_id)
-        return replace(caller, data_class=self._config.stricter(caller.data_class, data_class)), stored.conversation
+        stored, entry = await self._find(caller, response_id)
+        _same_workload(caller, entry)
+        data_class = self._config.stricter(caller.data_class, str(entry.data["data_class"]))
+        return replace(caller, data_class=data_class), stored.conversation
 
     async def delete(self, caller: Caller, response_id: str) -> None:
         """As `ResponseStore.delete`."""
@@ -57,8 +59,8 @@ class LedgerResponses:
         with _unavailable():
             await self._ledger.append(draft)
 
-    async def _find(self, caller: Caller, response_id: str) -> tuple[StoredResponse, str]:
-        """The response and its data class."""
+    async def _find(self, caller: Caller, response_id: str) -> tuple[StoredResponse, Entry]:
+        """The response and the entry that it was kept with."""
         with _unavailable():
             entry = await self._ledger.find(_key(response_id))
             if entry is None or entry.tenant != caller.tenant or await self._ledger.find(_deleted(response_id)):
@@ -66,8 +68,24 @@ class LedgerResponses:
                     f"There is no response {response_id!r}: it was not stored, or it was deleted.",
                     param="previous_response_id",
                 )
-            body = await self._ledger.get_body(entry.output_digest or "")
-        return _STORED.validate_json(body), str(entry.data["data_class"])
+            try:
+                body = await self._ledger.get_body(entry.output_digest or "")
+            except BodyLetGo as error:
+                raise ResponseNotFound(
+                    f"The response {response_id!r} is there no more: {error}", param="previous_response_id"
+                ) from error
+        return _STORED.validate_json(body), entry
+
+
+def _same_workload(caller: Caller, entry: Entry) -> None:
+    """What one class of traffic said does not go on in another, which may keep it longer."""
+    theirs = entry.data.get("workload", caller.workload)
+    if theirs != caller.workload:
+        raise InvalidRequest(
+            f"The response {entry.data['id']!r} is of workload {theirs!r} and goes on there alone; this request is of "
+            f"workload {caller.workload!r}. Name the other one in `x-bailey-workload`.",
+            param="previous_response_id",
+        )
 
 
 @contextmanager

@@ -13,14 +13,13 @@ from gateway.errors import UnknownRoute
 from inference.openai.requests import ChatBody
 from inference.openai.routes import ERRORS
 from inference.protocol import Caller, new_request_id
-from ledger.protocol import Ledger
-from router.explain import decision, recorded
+from router.explain import Records, decision, recorded
 from router.router import Router
 
 RequestId = Annotated[str, PathParameter(pattern=r"^[\w.:-]{1,100}$")]
 
 
-def routes_router(router: Router, ledger: Ledger, developer: CallerOf) -> APIRouter:
+def routes_router(router: Router, ledger: Records, developer: CallerOf) -> APIRouter:
     """The routes."""
     api = APIRouter(prefix="/v1/routes", tags=["routes"], responses=ERRORS)
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from ledger.chain import ChainCheck, digest_of, entry_from_json, entry_to_json
 from ledger.protocol import Entry, JsonValue, Verification
+from ledger.retention import went_with
 
 Line = dict[str, JsonValue]
 
@@ -52,6 +53,7 @@ def verify_export(lines: Iterable[str]) -> Verification:
         bodies=check.bodies,
         head_hash=check.chain.head_hash,
         problem=problem or check.end_problem(),
+        let_go=check.let_go,
     )
 
 
@@ -59,6 +61,7 @@ def verify_export(lines: Iterable[str]) -> Verification:
 class _ExportCheck:
     chain: ChainCheck = field(default_factory=ChainCheck)
     bodies: int = 0
+    let_go: int = 0
     ended: bool = False
     _named_by: dict[str, int] = field(default_factory=dict)
 
@@ -86,6 +89,7 @@ class _ExportCheck:
         entry = entry_from_json(content)
         for digest in filter(None, (entry.input_digest, entry.output_digest)):
             self._named_by.setdefault(digest, entry.seq)
+        self.let_go += len(went_with(entry))
         return self.chain.add(entry)
 
     def _body(self, content: Mapping[str, str]) -> str | None:

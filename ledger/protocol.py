@@ -50,6 +50,10 @@ class UnknownBody(LedgerError):
     """No body is stored under this digest."""
 
 
+class BodyLetGo(UnknownBody):
+    """The body was stored under this digest, and went under retention."""
+
+
 class UnknownHold(LedgerError):
     """No open reservation has this key (it was settled, released or lapsed)."""
 
@@ -117,12 +121,16 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What `verify` found; `problem` names the first entry that does not hold, or is None."""
+    """What `verify` found; `problem` names the first entry that does not hold, or is None.
+
+    `let_go` counts bodies that went under retention, which is neither a problem nor tampering.
+    """
 
     entries: int
     bodies: int
     head_hash: str
     problem: str | None
+    let_go: int = 0
 
     @property
     def ok(self) -> bool:
@@ -201,7 +209,7 @@ class Ledger(Protocol):
         ...
 
     async def get_body(self, digest: str) -> bytes:
-        """The stored (redacted) body. Raises `UnknownBody`."""
+        """The stored (redacted) body. Raises `UnknownBody`: `BodyLetGo` if it went under retention."""
         ...
 
     async def verify(self) -> Verification:
@@ -226,7 +234,7 @@ class Accounts(Protocol):
 
         The same reservation again is harmless; another one under the key raises `ValueError`, and so does a budget of
         an account that the reservation does not count for. No dollars always fit a limit of dollars, no tokens one of
-        tokens. What is asked for comes along as `body` and is stored in the same transaction.
+        tokens. What is asked for comes along as `body`, is stored in the same transaction, and stays while it is held.
         """
         ...
 

@@ -7,10 +7,11 @@ belongs to one event loop; other processes may have the same store open. `gatewa
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
 from typing import TypeVar
 from weakref import WeakValueDictionary
 
@@ -30,6 +31,7 @@ from ledger.protocol import (
     Window,
 )
 from ledger.redaction import redact_body, redact_draft, refuse_secrets
+from ledger.retention import LetGo, RetentionRules, Swept
 from ledger.store.bodies import PackedBody, pack
 from ledger.store.database import Database
 from ledger.store.transactions import Clock, Reading, Writing
@@ -150,6 +152,32 @@ class SqlLedger:
         """As `Ledger.verify`: chain, bodies, head, and the projection of spend."""
         return await self._read(lambda state: state.verify())
 
+    async def let_go(self, digests: Sequence[str]) -> Mapping[str, LetGo]:
+        """As `Retention.let_go`."""
+        return await self._read(lambda state: state.let_go(digests))
+
+    async def sweep(
+        self, rules: RetentionRules, *, after: dict[int, int] | None = None, dry_run: bool = False
+    ) -> Swept:
+        """As `Retention.sweep`."""
+        swept, after = Swept(), {} if after is None else after
+        counted: set[str] = set()
+        for days in rules.periods:
+            more = True
+            while more:
+                look = partial(Reading.due, rules=rules, days=days, after=after.get(days, 0), counted=counted)
+                due = await self._read(look)
+                if dry_run:
+                    counted |= due.sizes.keys()
+                    swept.count(due.sizes.values())
+                elif due.sizes and (went := await self._write(partial(Writing.let_go_of, due=due, rules=rules))):
+                    swept.count(went.sizes)
+                    swept.entries.append(went.entry.seq)
+                after[days], more = due.through, due.more
+        if rules.periods and not dry_run:
+            swept.erased = await self._in_thread(self._database.erase)
+        return swept
+
     async def export(self, *, bodies: bool = False) -> AsyncGenerator[export.Line, None]:
         """The whole ledger as the lines of an export, which `ledger.export.verify_export` checks offline."""
         yield export.BEGIN
@@ -174,13 +202,7 @@ class SqlLedger:
         refuse_secrets(key, reservation.tenant, *reservation.accounts)
         packed = None if body is None else await self._packed(body)
 
-        def reserve(transaction: Writing) -> list[tuple[Budget, Spend]]:
-            spends = transaction.reserve(key, reservation, budgets)
-            if packed:
-                transaction.put_body(packed)
-            return spends
-
-        spends = await self._write(reserve)
+        spends = await self._write(lambda transaction: transaction.reserve(key, reservation, budgets, packed))
         return Reserved(None if packed is None else packed.digest, tuple(spends))
 
     async def settle(self, key: str, draft: Draft) -> Entry:

@@ -75,11 +75,14 @@ class Accounting:
 
     async def refuse(self, kind: Kind, request: ChatRequest | EmbedRequest, error: EngineError) -> None:
         """Record that nothing was sent, and why."""
-        await self._refuse(kind, request.request_id, request.caller, request.model, error)
+        with _recording():
+            await self._ledger.append(refusal(kind, request.request_id, request.caller, request.model, error))
 
     async def refuse_attempt(self, record: CallRecord, error: EngineError) -> None:
-        """The same, for the last candidate of a call."""
-        await self._refuse(record.kind, record.request_id, record.caller, record.route.asked, error)
+        """The same, for the last candidate of a call; what was asked may be stored already, and stays in sight."""
+        refused = refusal(record.kind, record.request_id, record.caller, record.route.asked, error)
+        with _recording():
+            await self._ledger.append(replace(refused, input_digest=record.input_digest))
 
     async def note(self, record: CallRecord) -> None:
         """Record a call that held nothing, even while it is being cancelled."""
@@ -123,10 +126,6 @@ class Accounting:
         except UnknownHold:
             # Another process took this one for dead and charged the hold; what happened is recorded all the same.
             await self._ledger.append(record.draft())
-
-    async def _refuse(self, kind: Kind, request_id: str, caller: Caller, asked: str, error: EngineError) -> None:
-        with _recording():
-            await self._ledger.append(refusal(kind, request_id, caller, asked, error))
 
     async def _to_the_end(self, work: Coroutine[object, object, object]) -> None:
         """Do it even while this call is being cancelled: the work is a task of its own that `close` waits for."""

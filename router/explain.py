@@ -6,10 +6,12 @@ Read by `/v1/routes` and `bailey route`. Nothing here decides, sends or records.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from inference.catalog import ModelBase
 from inference.protocol import ChatRequest
 from ledger.protocol import Entry, JsonValue, Ledger
+from ledger.retention import Retention
 from router.plans import as_json
 from router.record import call_key
 from router.route import Route, worst_cost
@@ -45,7 +47,11 @@ def _candidate(route: Route, model: ModelBase, request: ChatRequest) -> Mapping[
     }
 
 
-async def recorded(ledger: Ledger, request_id: str, tenant: str) -> Sequence[Mapping[str, JsonValue]]:
+class Records(Ledger, Retention, Protocol):
+    """A ledger that knows what it let go."""
+
+
+async def recorded(ledger: Records, request_id: str, tenant: str) -> Sequence[Mapping[str, JsonValue]]:
     """What the ledger has of a tenant's request, oldest first: one call, or one for each draft of a verified answer."""
     calls = [call for call in [await ledger.find(call_key(request_id))] if call]
     while draft := await ledger.find(call_key(f"{request_id}.draft-{len(calls) + 1}")):
@@ -53,7 +59,7 @@ async def recorded(ledger: Ledger, request_id: str, tenant: str) -> Sequence[Map
     return [await _recorded(ledger, call) for call in calls if call.tenant == tenant]
 
 
-async def _recorded(ledger: Ledger, call: Entry) -> Mapping[str, JsonValue]:
+async def _recorded(ledger: Records, call: Entry) -> Mapping[str, JsonValue]:
     checked = await ledger.find(verified_key(str(call.data["request_id"])))
     return {
         "ending": call.type.removeprefix("call."),
@@ -62,6 +68,14 @@ async def _recorded(ledger: Ledger, call: Entry) -> Mapping[str, JsonValue]:
         **call.data,
         "cost_usd": f"{call.cost_usd:f}",
         "verified": checked.data["passed"] if checked else None,
+        "let_go": await _let_go(ledger, call),
         "seq": call.seq,
         "hash": call.hash,
     }
+
+
+async def _let_go(ledger: Records, call: Entry) -> Mapping[str, JsonValue]:
+    """Which of its bodies went under retention, and what says so."""
+    digests = {"request": call.input_digest or "", "answer": call.output_digest or ""}
+    went = await ledger.let_go(list(filter(None, digests.values())))
+    return {what: str(went[digest]) for what, digest in digests.items() if digest in went}

@@ -207,6 +207,7 @@ def refusal(kind: Kind, request_id: str, caller: Caller, asked: str, error: Engi
             "request_id": request_id,
             **_mark(request_id),
             "data_class": caller.data_class,
+            **({"workload": caller.workload} if caller.workload else {}),
             "asked": asked,
             "code": error.code,
             "error": error.message,

@@ -15,6 +15,7 @@ from pydantic import Field, model_validator
 
 from inference.protocol import ChatRequest, EmbedRequest, Priority
 from inference.spec import Name, Spec
+from ledger.spec import Days
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 R = TypeVar("R", ChatRequest, EmbedRequest)
@@ -39,6 +40,11 @@ class WorkloadSpec(Spec):
     record: Literal["usual", "full"] = Field(
         default="usual",
         description="full: only models whose weights are known by digest answer, so that each answer can be traced.",
+    )
+
+    retention_days: Days | None = Field(
+        default=None,
+        description="How long the ledger keeps its prompts and answers; as `ledger.retention_days` says if left out.",
     )
 
     @model_validator(mode="after")

@@ -1,10 +1,11 @@
-"""`bailey ledger`: look at what happened, verify that it is the truth, take it elsewhere."""
+"""`bailey ledger`: look at what happened, verify that it is true, take it elsewhere, let go of what had its time."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +14,7 @@ import typer
 from gateway.cli.output import err, out, table
 from gateway.settings import Settings
 from ledger.protocol import Entry, Verification
+from ledger.retention import LetGo, Swept
 
 app = typer.Typer(help="Show, verify and export the ledger.", no_args_is_help=True)
 
@@ -26,14 +28,15 @@ def show(
     """Show entries, oldest first."""
     from gateway.assemble import opened_ledger
 
-    async def work() -> list[Entry]:
+    async def work() -> tuple[list[Entry], Mapping[str, LetGo]]:
         async with opened_ledger(Settings()) as ledger:
-            return (await ledger.read(stream=stream))[-last:]
+            entries = (await ledger.read(stream=stream))[-last:]
+            return entries, await ledger.let_go([digest for entry in entries for digest in _digests(entry)])
 
-    entries = asyncio.run(work())
+    entries, went = asyncio.run(work())
     if as_json:
         for entry in entries:
-            typer.echo(json.dumps(as_dict(entry)))
+            typer.echo(json.dumps({**as_dict(entry), "let_go": _gone(entry, went)}))
         return
     rows = [
         (
@@ -44,10 +47,11 @@ def show(
             entry.actor,
             entry.cost_usd,
             entry.hash[:12],
+            ", ".join(f"{what}: entry {seq}" for what, seq in _gone(entry, went).items()),
         )
         for entry in entries
     ]
-    out.print(table(["seq", "time (UTC)", "stream", "type", "actor", "usd", "hash"], rows))
+    out.print(table(["seq", "time (UTC)", "stream", "type", "actor", "usd", "hash", "bodies let go"], rows))
 
 
 @app.command()
@@ -74,6 +78,34 @@ def verify(
         err.print(f"[bold red]The ledger does not hold:[/] {found.problem}")
         sys.exit(1)
     out.print(f"The ledger holds: {found.entries} entries, {found.bodies} bodies, head {found.head_hash}.")
+    if found.let_go:
+        out.print(f"{found.let_go} bodies were let go under retention; their entries hold.")
+
+
+@app.command()
+def sweep(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+) -> None:
+    """Let go of bodies that are kept longer than models.yaml says; `bailey serve` does it every hour."""
+    from gateway.assemble import opened_ledger
+    from gateway.config import load_config
+    from gateway.retention import in_words, retention_of
+
+    settings = Settings()
+    rules = retention_of(load_config(settings.config))
+
+    async def work() -> Swept:
+        async with opened_ledger(settings) as ledger:
+            return await ledger.sweep(rules, dry_run=dry_run)
+
+    if not rules.periods:
+        out.print("models.yaml says nothing about retention_days: everything is kept.")
+        return
+    swept = asyncio.run(work())
+    if dry_run:
+        out.print(f"{swept.bodies} bodies ({swept.content_bytes} bytes) would be let go.")
+    else:
+        out.print(in_words(swept))
 
 
 @app.command()
@@ -94,6 +126,16 @@ def export(
         return lines
 
     out.print(f"{asyncio.run(work())} lines written to {target}.")
+
+
+def _digests(entry: Entry) -> list[str]:
+    return [digest for digest in (entry.input_digest, entry.output_digest) if digest]
+
+
+def _gone(entry: Entry, went: Mapping[str, LetGo]) -> dict[str, int]:
+    """Which of its bodies went under retention, and the entries that say so."""
+    named = {"input": entry.input_digest or "", "output": entry.output_digest or ""}
+    return {what: went[digest].seq for what, digest in named.items() if digest in went}
 
 
 def as_dict(entry: Entry) -> dict[str, object]:

@@ -132,6 +132,8 @@ def _print_call(call: Mapping[str, Any]) -> None:
         out.print(f"  a shadow of {escape(shadowed)}, whose answer nobody saw")
     if shared := call.get("answer_of"):
         out.print(f"  the answer of {escape(shared)}")
+    for what, went in call["let_go"].items():
+        out.print(f"  its {what} was {went}")
     for other in call["taken_over"]:
         out.print(f"  taken over from {escape(other['model'])}: {escape(other['error'])}")
     _print_passed_over(call)

@@ -51,13 +51,17 @@ _ADD_SPEND = Statement(
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """What is reserved for one piece of work in flight; `others` are accounts beside the tenant's."""
+    """What is reserved for one piece of work in flight; `others` are accounts beside the tenant's.
+
+    `body` is the digest of what was asked: as long as the hold is open, the body stays.
+    """
 
     key: str
     tenant: str
     amount: Amount
     created: str
     others: tuple[str, ...] = ()
+    body: str | None = None
 
     @property
     def accounts(self) -> tuple[str, ...]:
@@ -102,6 +106,7 @@ def insert_hold(connection: Connection, hold: Hold) -> bool:
         created=hold.created,
         tokens=hold.amount.tokens,
         accounts=joined(hold.others),
+        body=hold.body,
     )
     return inserted == 1
 
@@ -154,5 +159,6 @@ def day(time: datetime) -> str:
 
 
 def _hold(row: Sequence[object]) -> Hold:
-    key, tenant, nanos, created, tokens, others = row
-    return Hold(str(key), str(tenant), Amount(int(str(nanos)), int(str(tokens))), str(created), split(str(others)))
+    key, tenant, nanos, created, tokens, others, body = row
+    amount = Amount(int(str(nanos)), int(str(tokens)))
+    return Hold(str(key), str(tenant), amount, str(created), split(str(others)), None if body is None else str(body))

@@ -10,14 +10,15 @@ from sqlalchemy import Connection
 from ledger.accounting import NOTHING, Amount, amount_up, usd_text
 from ledger.chain import ChainCheck
 from ledger.protocol import Entry, LedgerDamaged, Verification
-from ledger.store import accounts, bodies, entries
+from ledger.retention import went_with
+from ledger.store import accounts, bodies, departures, entries
 
 
 def verify(connection: Connection) -> Verification:
     """Check bodies, chain, head and spend in one state of the store; the first entry that does not hold is named."""
     audit = _Audit(connection)
     problem = next(audit.problems(), None)
-    return Verification(audit.chain.entries, len(audit.stored), audit.chain.head_hash, problem)
+    return Verification(audit.chain.entries, len(audit.stored), audit.chain.head_hash, problem, audit.let_go)
 
 
 class _Audit:
@@ -27,6 +28,7 @@ class _Audit:
         self._connection = connection
         self.chain = ChainCheck()
         self.stored: set[str] = set()
+        self.let_go = 0
         self._altered: dict[str, str] = {}
         self._spend: defaultdict[tuple[str, str], Amount] = defaultdict(Amount)
         self._last_cost: dict[tuple[str, str], int] = {}
@@ -37,15 +39,20 @@ class _Audit:
             self._read_bodies()
             bodies_are_missing = entries.combine(self.stored) != head.bodies
             for entry in entries.all_entries(self._connection):
-                yield from self._entry_problems(entry, bodies_are_missing)
+                yield from self._entry_problems(entry)
             yield from self._head_problems(head)
             yield from self._spend_problems()
+            yield from self._departure_problems()
             yield from self._altered.values()
             if bodies_are_missing:
                 yield "Bodies were added or removed that no entry names."
         except LedgerDamaged as error:
             yield str(error)
-        except (TypeError, ValueError) as error:  # SQLite keeps text in a column of numbers, if somebody puts it there
+        except (
+            TypeError,
+            ValueError,
+            KeyError,
+        ) as error:  # SQLite keeps text in a column of numbers, if somebody puts it there
             yield f"The store was altered after entry {self.chain.entries}: something cannot be read ({error})."
 
     def _read_bodies(self) -> None:
@@ -56,14 +63,18 @@ class _Audit:
             except LedgerDamaged as error:
                 self._altered[packed.digest] = str(error)
 
-    def _entry_problems(self, entry: Entry, bodies_are_missing: bool) -> Iterator[str]:
+    def _entry_problems(self, entry: Entry) -> Iterator[str]:
         if problem := self.chain.add(entry):
             yield problem
         for digest in filter(None, (entry.input_digest, entry.output_digest)):
             if digest in self._altered:
                 yield f"Entry {entry.seq} names a body that does not hold. {self._altered[digest]}"
-            if bodies_are_missing and digest not in self.stored:
-                yield f"Entry {entry.seq} names body {digest}, and bodies are missing."
+            if digest not in self.stored and not departures.was_let_go_since(self._connection, digest, entry.seq):
+                yield f"Entry {entry.seq} names body {digest}, which is missing and was not let go under retention."
+        if went := went_with(entry):
+            self.let_go += len(went)
+            if sorted(went) != departures.said_by(self._connection, entry.seq):
+                yield f"Entry {entry.seq} says which bodies were let go, and the store remembers others."
         amount, day = amount_up(entry.cost_usd, entry.tokens, "cost_usd"), accounts.day(entry.time)
         for account in accounts.counted_for(entry.tenant, entry.accounts) if amount != NOTHING else ():
             self._spend[account, day] = self._spend[account, day].plus(amount)
@@ -77,6 +88,10 @@ class _Audit:
             yield f"Entry {head.seq + 1} was added behind the ledger's back: its head is entry {head.seq}."
         if head.hash != self.chain.head_hash:
             yield f"Entry {last} does not have the hash that the ledger's head remembers."
+
+    def _departure_problems(self) -> Iterator[str]:
+        if departures.count(self._connection) != self.let_go:
+            yield "Bodies are noted as let go of which no entry says so."
 
     def _spend_problems(self) -> Iterator[str]:
         recorded = accounts.all_spend(self._connection)

@@ -2,6 +2,7 @@
 
 SQLite runs in WAL with synchronous=FULL: a commit is on the disk before it returns, so it outlives a killed process
 and a power cut (NORMAL would lose the last commits to the latter). PostgreSQL flushes by its own default.
+What is deleted from SQLite is overwritten with zeros (secure_delete); `erase` sees to the write-ahead log.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 MIGRATIONS = Path(__file__).with_name("migrations")
 # Transactions that write take this advisory lock: any number does, as long as all processes agree.
 _ADVISORY_LOCK = 0x6261696C6579
+_ERASING_MILLISECONDS = 250
 # Alembic's operations are process-wide while a migration runs.
 _migrating = threading.Lock()
 
@@ -95,6 +97,24 @@ class Database:
         """Be the one process that works this store's tasks, until `close`. Raises `LedgerClaimed`."""
         with self._translated("claimed"):
             self._claim.push(claim(self._url))
+
+    def erase(self) -> bool:
+        """Empty SQLite's write-ahead log, which may have old pages of what was deleted; False while somebody reads it.
+
+        Writers wait for that, so it does not wait for long. What PostgreSQL keeps, its VACUUM and its archive decide.
+        """
+        if self._url.get_backend_name() != "sqlite":
+            return True
+        with self._translated("written"), self._readers.connect() as pooled:
+            connection = pooled.connection.driver_connection
+            assert isinstance(connection, sqlite3.Connection)
+            [(patience,)] = connection.execute("PRAGMA busy_timeout")
+            connection.execute(f"PRAGMA busy_timeout={_ERASING_MILLISECONDS}")
+            try:
+                [(busy, *_)] = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            finally:
+                connection.execute(f"PRAGMA busy_timeout={patience}")
+            return not busy
 
     def close(self) -> None:
         """Close all connections."""
@@ -171,7 +191,7 @@ def _control_sqlite(engine: Engine, begin: str) -> None:
     @event.listens_for(engine, "connect")
     def connect(connection: sqlite3.Connection, _record: ConnectionPoolEntry) -> None:
         connection.isolation_level = None  # the driver starts no transactions of its own
-        for pragma in ("journal_mode=WAL", "synchronous=FULL"):
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")

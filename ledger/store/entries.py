@@ -95,6 +95,19 @@ def read_entries(
     return [_entry(row) for row in connection.execute(query).mappings()]
 
 
+def read_where(connection: Connection, which: ColumnElement[bool], *, after: int, limit: int) -> list[Entry]:
+    """The first entries with seq > `after` of which something holds."""
+    return [_entry(row) for row in connection.execute(_after(after).where(which).limit(limit)).mappings()]
+
+
+def newest_where(connection: Connection, which: ColumnElement[bool], *, before: int | None, limit: int) -> list[Entry]:
+    """The last entries, newest first, with seq < `before` (any, if None) of which something holds."""
+    seq = tables.entries.c.seq
+    query = select(tables.entries).where(which).order_by(seq.desc()).limit(limit)
+    query = query if before is None else query.where(seq < before)
+    return [_entry(row) for row in connection.execute(query).mappings()]
+
+
 def all_entries(connection: Connection) -> Iterator[Entry]:
     """The whole chain, read page by page. Raises `LedgerDamaged` at an entry that cannot be read."""
     after = 0

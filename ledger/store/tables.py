@@ -33,6 +33,8 @@ entries = Table(
     Column("accounts", _text, nullable=False, server_default=""),  # one a line
     Index("entries_by_stream", "stream", "seq"),
     Index("entries_by_type", "type", "seq"),
+    Index("entries_by_input", "input_digest", "seq"),
+    Index("entries_by_output", "output_digest", "seq"),
 )
 
 bodies = Table(
@@ -41,6 +43,15 @@ bodies = Table(
     Column("digest", _text, primary_key=True),
     Column("encoding", _text, nullable=False),
     Column("content", LargeBinary, nullable=False),
+)
+
+# Bodies that went under retention, and the entry that says so; a body may come back, and go again.
+let_go = Table(
+    "let_go",
+    metadata,
+    Column("digest", _text, primary_key=True),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Index("let_go_by_seq", "seq"),
 )
 
 # One row: where the chain ends and the digests of all bodies combined, so that what is missing is noticed.
@@ -62,6 +73,7 @@ holds = Table(
     Column("created", _text, nullable=False),
     Column("tokens", BigInteger, nullable=False, server_default="0"),
     Column("accounts", _text, nullable=False, server_default=""),  # one a line
+    Column("body", _text),  # the digest of what was asked, which no entry names yet
 )
 
 # What the entries cost per account and UTC day; months and totals are sums of days.

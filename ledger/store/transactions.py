@@ -6,9 +6,10 @@ damaged) or `ValueError`, nothing of that call was written, and the transaction 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from datetime import datetime
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import takewhile
 
 from sqlalchemy import Connection
 
@@ -16,6 +17,7 @@ from ledger.accounting import NOTHING, amount_up, usd, usd_text, window_begins
 from ledger.budgets import Balance, refusal
 from ledger.chain import ReadyDraft, made_ready, seal, time_text
 from ledger.protocol import (
+    BodyLetGo,
     Budget,
     Draft,
     Entry,
@@ -27,11 +29,33 @@ from ledger.protocol import (
     Verification,
     Window,
 )
-from ledger.store import accounts, audit, bodies, entries
+from ledger.retention import LET_GO, RETENTION_STREAM, LetGo, RetentionRules
+from ledger.store import accounts, audit, bodies, departures, entries
 from ledger.store.balances import Balances
 from ledger.store.entries import Head
 
 Clock = Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Bodies that nobody keeps any more, with their sizes, and how far was looked.
+
+    `through` is the last entry that was looked at, `seen` the chain's last one; `more` if there is another page.
+    """
+
+    sizes: Mapping[str, int]
+    seen: int
+    through: int
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """The entry that says which bodies went, and their sizes."""
+
+    entry: Entry
+    sizes: Collection[int]
 
 
 class Reading:
@@ -58,6 +82,8 @@ class Reading:
         """As `Ledger.get_body`; raises `LedgerDamaged` for a body that was altered."""
         packed = bodies.load_body(self._connection, digest)
         if packed is None:
+            if went := departures.departures(self._connection, [digest]).get(digest):
+                raise BodyLetGo(f"The body {digest} was {went}.")
             raise UnknownBody(f"No body is stored under the digest {digest!r}.")
         return bodies.unpack(packed)
 
@@ -70,6 +96,32 @@ class Reading:
         now = self._now(entries.load_head(self._connection))
         settled = accounts.settled(self._connection, account, window_begins(window, now))
         return Balance(settled, accounts.held(self._connection)[account], window, now).spend()
+
+    def let_go(self, digests: Sequence[str]) -> dict[str, LetGo]:
+        """As `Retention.let_go`."""
+        return departures.departures(self._connection, digests)
+
+    def due(self, rules: RetentionRules, days: int, after: int, counted: Collection[str] = ()) -> Due:
+        """The next page of entries after one whose bodies are kept for `days`: which bodies nobody keeps any more.
+
+        Those that are `counted` already are left out.
+        """
+        now = self._clock()
+        page = departures.naming_entries(self._connection, after)
+        aged = list(takewhile(lambda entry: _is_past(entry, days, now), page.entries))
+        named = [
+            each for entry in aged if rules.days(entry) == days for each in (entry.input_digest, entry.output_digest)
+        ]
+        found = [digest for digest in dict.fromkeys(filter(None, named)) if digest not in counted]
+        due = [digest for digest in found if self._is_due(digest, rules, now)]
+        seen = entries.load_head(self._connection).seq
+        sizes = departures.free(self._connection, due, seen)
+        more = page.more and len(aged) == len(page.entries)
+        return Due(sizes, seen, aged[-1].seq if aged else after, more)
+
+    def _is_due(self, digest: str, rules: RetentionRules, now: datetime) -> bool:
+        named_by = departures.named_by(self._connection, digest)
+        return all(_is_past(entry, rules.days(entry), now) for entry in named_by)
 
     def verify(self) -> Verification:
         """As `Ledger.verify`."""
@@ -101,11 +153,14 @@ class Writing(Reading):
             self._head = replace(self._head, bodies=entries.combine((self._head.bodies, packed.digest)))
         return packed.digest
 
-    def reserve(self, key: str, reservation: Reservation, budgets: Sequence[Budget]) -> list[tuple[Budget, Spend]]:
+    def reserve(
+        self, key: str, reservation: Reservation, budgets: Sequence[Budget], packed: bodies.PackedBody | None = None
+    ) -> list[tuple[Budget, Spend]]:
         """As `Accounts.reserve`: what each budget's account has with it."""
         asked = amount_up(reservation.amount_usd, reservation.tokens, "The amount to reserve")
         now = self._now(self._head)
-        hold = accounts.Hold(key, reservation.tenant, asked, time_text(now), reservation.accounts)
+        body = packed.digest if packed else None
+        hold = accounts.Hold(key, reservation.tenant, asked, time_text(now), reservation.accounts, body)
         refusals = (refusal(budget, self._balance(budget, hold, now), asked) for budget in budgets)
         refused = next(filter(None, refusals), None)
         if refused is not None or not self._balances.open(hold):
@@ -113,6 +168,8 @@ class Writing(Reading):
             if refused is not None and there is None:
                 raise refused
             _check_same(there, hold)
+        if packed is not None:
+            self.put_body(packed)
         return [(budget, self._balance(budget, hold, now).spend()) for budget in budgets]
 
     def _balance(self, budget: Budget, hold: accounts.Hold, now: datetime) -> Balance:
@@ -145,6 +202,18 @@ class Writing(Reading):
         """As `Accounts.lapse`."""
         return [self._lost(hold) for hold in accounts.holds_before(self._connection, created_before)]
 
+    def let_go_of(self, due: Due, rules: RetentionRules) -> Gone | None:
+        """Delete what is due and still free, and chain the entry that says so; None if nothing is."""
+        sizes = departures.free(self._connection, list(due.sizes), due.seen)
+        if not sizes:
+            return None
+        digests = sorted(sizes)
+        data: dict[str, JsonValue] = {"bodies": digests, "bytes": sum(sizes.values()), "rules": rules.told()}
+        entry = self._chain(made_ready(Draft(RETENTION_STREAM, LET_GO, "ledger"), data), None)
+        departures.let_go(self._connection, digests, entry.seq)
+        self._head = replace(self._head, bodies=entries.combine((self._head.bodies, *digests)))
+        return Gone(entry, sizes.values())
+
     def finish(self) -> None:
         """Write what was spent and where the chain ends now."""
         self._balances.write()
@@ -169,11 +238,15 @@ class Writing(Reading):
         data: dict[str, JsonValue] = {"hold": hold.key, "reserved_at": hold.created}
         cost, tokens = usd(hold.amount.nanos), hold.amount.tokens
         lost = Draft("calls", "call.lost", "ledger", hold.tenant, cost_usd=cost, tokens=tokens, accounts=hold.others)
-        return self.append(made_ready(lost, data))
+        return self.append(made_ready(replace(lost, input_digest=hold.body), data))
+
+
+def _is_past(entry: Entry, days: int | None, now: datetime) -> bool:
+    return days is not None and entry.time + timedelta(days=days) <= now
 
 
 def _check_same(there: accounts.Hold | None, hold: accounts.Hold) -> None:
-    if there is not None and replace(there, created=hold.created) != hold:
+    if there is not None and replace(there, created=hold.created, body=hold.body) != hold:
         raise ValueError(
             f"The key {hold.key!r} already holds {usd_text(there.amount.nanos)} USD and {there.amount.tokens} tokens "
             f"of tenant {there.tenant!r}; a reservation of something else needs a key of its own."

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from inference.collect import request_from_bytes
 from inference.protocol import ChatRequest
-from ledger.protocol import Entry, Ledger, UnknownBody
+from ledger.protocol import BodyLetGo, Entry, Ledger, UnknownBody
 from router.record import CALLS_STREAM
 from router.verified import VERIFIED_STREAM
 
@@ -56,19 +56,20 @@ async def logged_calls(ledger: Ledger, since: datetime) -> Log:
                 log.shadows.append(shadow)
         elif entry.type != "call.finished":
             log.left_out[entry.type.removeprefix("call.")] += 1
-        elif call := await _call(ledger, entry, checked):
-            log.calls.append(call)
         else:
-            log.left_out["without a request that can be read"] += 1
+            try:
+                log.calls.append(await _call(ledger, entry, checked))
+            except BodyLetGo:
+                log.left_out["whose request was let go under retention"] += 1
+            except (UnknownBody, ValueError):
+                log.left_out["without a request that can be read"] += 1
     return log
 
 
-async def _call(ledger: Ledger, entry: Entry, checked: Mapping[str, bool]) -> LoggedCall | None:
+async def _call(ledger: Ledger, entry: Entry, checked: Mapping[str, bool]) -> LoggedCall:
+    """Raises `UnknownBody`, and `ValueError` for what another version wrote."""
     data = entry.data
-    try:
-        request = request_from_bytes(await ledger.get_body(str(entry.input_digest)))
-    except (UnknownBody, ValueError):
-        return None
+    request = request_from_bytes(await ledger.get_body(str(entry.input_digest)))
     return LoggedCall(
         request=request,
         version=f"{data['model']}@{data['version']}",

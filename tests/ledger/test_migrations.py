@@ -60,7 +60,7 @@ async def test_a_store_of_a_newer_version_is_refused_and_left_alone(database: Da
     database.upgrade()
     with database.writing() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
-    with pytest.raises(LedgerTooNew, match="has revision 9999; this version knows up to 0003") as caught:
+    with pytest.raises(LedgerTooNew, match="has revision 9999; this version knows up to 0004") as caught:
         await open_ledger(ledger_url)
     assert isinstance(caught.value, LedgerError)
     assert not caught.value.retryable
