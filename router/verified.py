@@ -37,6 +37,7 @@ class VerifiedCalls:
         if call is None or await self._ledger.find(verified_key(request_id)):
             return
         facts = {name: call.data.get(name) for name in ("request_id", "model", "version", "tier")}
+        facts["workload"] = call.data.get("workload", "")
         draft = Draft(
             VERIFIED_STREAM,
             "call.verified",

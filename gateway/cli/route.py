@@ -14,6 +14,7 @@ import typer
 from gateway.cli.connection import connected
 from gateway.cli.output import escape, out, table
 from gateway.cli.period import Since, beginning
+from gateway.cli.route_report import report
 from gateway.cli.shadows import shadows
 from gateway.settings import Settings
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from router.replay.whatif import Comparison, Figure
 
 app = typer.Typer(help="See where requests go, and why.", no_args_is_help=True)
+app.command()(report)
 app.command()(shadows)
 AsJson = Annotated[bool, typer.Option("--json", help="JSON with all fields.")]
 

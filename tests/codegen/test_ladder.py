@@ -6,19 +6,22 @@ import shutil
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from codegen.ladder import Ladder, Subject
 from codegen.protocol import Patch, Verification
-from codegen.pytest_run import run_tests
+from codegen.pytest_run import TestReport, run_tests
 from codegen.rungs import RUNGS, fatal_lint, security
 from codegen.rungs import tests as proof_rung
 from ledger.sql_ledger import SqlLedger, open_ledger
+from router.retention import WorkloadRetention
 from sandbox.nsjail import NsjailSandbox
 from sandbox.protocol import Sandbox
 from sandbox.spec import LimitsSpec, SandboxSpec
+from tests.ledger.clock import HandClock
 
 SITE = Path(__file__).parents[2] / ".sandbox-site"
 BEFORE = {
@@ -58,6 +61,21 @@ async def test_a_good_change_climbs_to_the_top_and_is_remembered(sandbox: Sandbo
     assert not any(item.cached for item in first.evidence)
     assert {item.environment_digest for item in first.evidence} == {sandbox.environment_digest("pytest")}
     assert all(item.cached for item in (await climb(sandbox, ledger, GOOD)).evidence)
+
+
+async def test_what_was_let_go_is_looked_at_and_remembered_again(sandbox: Sandbox, ledger: SqlLedger) -> None:
+    nothing_ran = TestReport(frozenset(), frozenset(), "", None, 0.0)
+    subject, ladder = (
+        Subject(BEFORE, Patch({"words.py": "def shout(:"}), nothing_ran, ()),
+        Ladder(RUNGS, sandbox, ledger),
+    )
+    await ladder.climb(subject)
+    later = HandClock(datetime.now(UTC) + timedelta(days=2))
+    ledger._clock = later
+    assert (await ledger.sweep(WorkloadRetention([], 1))).bodies == 1
+    for remembered in (False, True):
+        (parsed,) = (await ladder.climb(subject)).evidence
+        assert (parsed.outcome, parsed.cached) == ("fail", remembered)
 
 
 @pytest.mark.parametrize(

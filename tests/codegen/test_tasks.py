@@ -4,17 +4,34 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from codegen.protocol import ApprovalRefused, WrongState
+from codegen.protocol import ApprovalRefused, TaskRequest, WrongState
 from codegen.state import TaskState, fold, stream_of
 from gateway.assemble import Appliance
-from ledger.protocol import Draft, Entry
+from ledger.protocol import BodyLetGo, Draft, Entry
 from ledger.sql_ledger import SqlLedger
+from router.retention import WorkloadRetention
+from router.workloads import WorkloadSpec
 from tests.codegen.conftest import Gate, has_change
-from tests.codegen.running import ADA, GRACE, HOPPER, PATIENCE_SECONDS, ended, submit, types, waiting
+from tests.codegen.running import (
+    ADA,
+    GRACE,
+    HOPPER,
+    INSTRUCTION,
+    PATIENCE_SECONDS,
+    TESTS,
+    ended,
+    submit,
+    types,
+    until,
+    waiting,
+)
+from tests.ledger.clock import HandClock
 
 
 async def test_what_is_being_merged_cannot_be_cancelled(appliance: Appliance, bare: Path, gate: Gate) -> None:
@@ -154,3 +171,26 @@ async def test_events_of_a_task_end_where_nothing_follows(appliance: Appliance, 
 
 def test_a_stream_without_entries_is_no_task() -> None:
     assert fold([]) is None
+
+
+async def test_a_task_whose_bodies_were_let_go_while_it_waited_ends_and_says_so(
+    appliance: Appliance, bare: Path
+) -> None:
+    request = TaskRequest(repository=str(bare), instruction=INSTRUCTION, tests=TESTS)
+    task_id = (await appliance.tasks.submit(request, replace(ADA, workload="regulated"))).id
+    await until(appliance, task_id, "task.waiting")
+    ledger = appliance.ledger
+    assert isinstance(ledger, SqlLedger)
+    entries = await ledger.read(stream=stream_of(task_id))
+    assert {entry.data.get("workload") for entry in entries if entry.output_digest} == {"regulated"}
+    then = HandClock(datetime.now(UTC) + timedelta(days=8))
+    ledger._clock = then
+    rules = WorkloadRetention([WorkloadSpec(name="regulated", retention_days=7)], None)
+    assert (await ledger.sweep(rules)).bodies
+    with pytest.raises(BodyLetGo, match="let go under retention"):
+        await appliance.tasks.diff(task_id, ADA.tenant)
+    await appliance.tasks.approve(task_id, GRACE)
+    state = await ended(appliance, task_id)
+    assert (state.status, "let go under retention" in state.reason) == ("failed", True)
+    assert not has_change(bare)
+    assert (await ledger.verify()).ok

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -59,3 +60,24 @@ def test_metrics_say_whether_the_service_level_is_kept(house: Appliance) -> None
         text = answer.read().decode()
     assert 'bailey_service_level_total{kept="true",objective="first_token",workload="interactive"}' in text
     assert 'bailey_service_level_total{kept="false",objective="total",workload="interactive"}' in text
+
+
+def test_a_report_says_how_each_workload_was_served(house: Appliance) -> None:
+    question = [{"role": "user", "content": "Write whisper(text)."}]
+    asked = {"model": "auto", "messages": question, "verify": {"tests": "assert whisper('A') == 'a'"}}
+    headers = {"authorization": f"Bearer {house.keys['carla']}", "content-type": "application/json"}
+    request = urllib.request.Request(f"{house.url}/v1/chat/completions", json.dumps(asked).encode(), headers)
+    with urllib.request.urlopen(request, timeout=120) as answer:
+        assert answer.status == 200
+    found = json.loads(house.bailey("route", "report", "--since", "1h", "--json").stdout)
+    rows = {(row["workload"], row["model"]): row for row in found["rows"]}
+    small, strong = rows["interactive", "small"], rows["interactive", "strong"]
+    assert (small["tested"], small["tests_passed"], strong["tests_passed"]) == (2, 0.0, 1.0)
+    assert small["escalated"] == pytest.approx(1 / small["asked"])
+    assert small["within_level"] == 0.0
+    assert 0 < strong["tests_passed_95"][0] < strong["tests_passed_95"][1] == 1
+    told = house.bailey("route", "report", "--workload", "interactive")
+    assert told.returncode == 0, told.stderr
+    assert ("interactive" in told.stdout, "careful" in told.stdout) == (True, False)
+    refused = house.bailey("route", "report", "--workload", "nightly")
+    assert (refused.returncode, "'nightly'" in refused.stderr) == (2, True)
