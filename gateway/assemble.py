@@ -184,9 +184,10 @@ async def opened_appliance(config: Config, settings: Settings) -> AsyncGenerator
         telemetry.watch_budgets(router.standing.shares)
         telemetry.watch_slots(router.slots)
         telemetry.watch_upstreams(router.guards.states)
-        await stack.enter_async_context(up_to_date(router.planner, ledger))
+        workloads = {workload.name: workload for workload in config.workloads}
+        await stack.enter_async_context(up_to_date(router.planner, ledger, workloads))
         await stack.enter_async_context(kept_short(ledger, retention_of(config)))
-        telemetry.watch_workloads({workload.name: workload for workload in config.workloads})
+        telemetry.watch_workloads(workloads)
         shadowed = await stack.enter_async_context(shadowing(router))
         telemetry.watch_shadows(ShadowMetrics(shadowed))
         engine = MeteredEngine(SharingEngine(router, engine=shadowed), telemetry)

@@ -143,6 +143,8 @@ class Config(Catalog):
         for workload in self.workloads:
             for name in set(workload.models) - {"*", *models}:
                 yield f"workload {workload.name!r} names model {name!r}; declared: {', '.join(models)}"
+            for name in set(workload.informs) - {"*", *names}:
+                yield f"workload {workload.name!r} informs {name!r}; declared: {', '.join(names)}"
         for tenant in self.tenants:
             for name in set(tenant.workloads) - {*names}:
                 yield f"tenant {tenant.name!r} names workload {name!r}; declared: {', '.join(names) or 'none'}"

@@ -21,19 +21,20 @@ from router.spec import PlanSpec, RouteSpec
 
 
 class Planner:
-    """`estimator` is what was learnt; whoever assembles the router hands it over."""
+    """`estimators` are what was learnt, by workload; whoever assembles the router hands them over."""
 
-    def __init__(self, catalog: Catalog, estimator: Estimator | None = None) -> None:
+    def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
-        self.estimator = estimator
+        self.estimators: Mapping[str, Estimator] = {}
 
     def plan(self, spec: RouteSpec, allowed: Feasible, request: ChatRequest) -> Plan | None:
         """Where to start, or None where difficulty decides: unchecked, tried before, or not enough learnt."""
-        if spec.plan is None or self.estimator is None or not request.checked or request.tried:
+        estimator = self.estimators.get(request.caller.workload)
+        if spec.plan is None or estimator is None or not request.checked or request.tried:
             return None
         names = [model.name for model in allowed.models]
         context = Context(tenant=request.caller.tenant)
-        estimates = self.estimator.estimate(of_request(request), names, context)
+        estimates = estimator.estimate(of_request(request), names, context)
 
         def usd(model: ModelBase) -> float:
             seen = estimates[model.name].cost_usd

@@ -47,6 +47,11 @@ class WorkloadSpec(Spec):
         description="How long the ledger keeps its prompts and answers; as `ledger.retention_days` says if left out.",
     )
 
+    informs: tuple[str, ...] = Field(
+        default=(),
+        description="Other workloads that learn from its tested answers; * for all, and for traffic without a class.",
+    )
+
     @model_validator(mode="after")
     def _queue_of_its_own(self) -> WorkloadSpec:
         if self.queue is not None and self.slots_share is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -89,16 +89,28 @@ def replay(
 def train() -> None:
     """Learn from answers whose tests ran which model passes what; running appliances take it up at once."""
     from gateway.assemble import opened_ledger
+    from gateway.config import load_config
     from gateway.learning import learn
+    from router.estimates.informing import informed_by
 
-    async def work() -> Artefact:
-        async with opened_ledger(Settings()) as ledger:
-            return await learn(ledger, "operator")
+    settings = Settings()
+    workloads = {spec.name: spec for spec in load_config(settings.config).workloads}
 
-    artefact = asyncio.run(work())
-    rows = sorted(artefact.facts.outcomes.items())
-    out.print(table(["model", "tested answers"], rows) if rows else "No answer was tested yet; nothing was learnt.")
-    out.print(f"Learnt from {artefact.facts.requests} requests: artefact {artefact.digest}.")
+    async def work() -> dict[tuple[str, ...], Artefact]:
+        async with opened_ledger(settings) as ledger:
+            return await learn(ledger, "operator", workloads)
+
+    for sources, artefact in asyncio.run(work()).items():
+        if workloads:
+            learners = (name for name, informed in informed_by(workloads).items() if informed == sources)
+            out.print(f"{_named(learners)}, from {_named(sources)}:")
+        rows = sorted(artefact.facts.outcomes.items())
+        out.print(table(["model", "tested answers"], rows) if rows else "No answer was tested yet; nothing was learnt.")
+        out.print(f"Learnt from {artefact.facts.requests} requests: artefact {artefact.digest}.")
+
+
+def _named(workloads: Iterable[str]) -> str:
+    return ", ".join(name or "no workload" for name in workloads)
 
 
 def _changes(comparison: Comparison) -> list[dict[str, object]]:

@@ -14,6 +14,7 @@ from inference.collect import request_from_bytes
 from ledger.protocol import Draft, Entry, Ledger, UnknownBody
 from router.estimates.artefact import Artefact, UnknownArtefact
 from router.estimates.features import Features, of_request
+from router.estimates.informing import Sources
 from router.estimates.outcome import Context, InfrastructureFailure, Outcome
 from router.record import CALLS_STREAM, call_key
 from router.verified import TESTED, VERIFIED_STREAM
@@ -37,7 +38,7 @@ async def audited(ledger: Ledger) -> list[Outcome | InfrastructureFailure]:
         if features := known[call.input_digest]:
             found.append(_outcome(call, features, verification.data))
     failed = await ledger.read(stream=CALLS_STREAM, types=("call.failed",))
-    return [*found, *(InfrastructureFailure(str(call.data["model"]), call.time) for call in failed)]
+    return [*found, *(InfrastructureFailure(str(call.data["model"]), call.time, _workload(call)) for call in failed)]
 
 
 def _outcome(call: Entry, features: Features, verified: Mapping[str, Any]) -> Outcome:
@@ -51,7 +52,12 @@ def _outcome(call: Entry, features: Features, verified: Mapping[str, Any]) -> Ou
         call.time,
         Context(str(verified.get("task_type") or ""), call.tenant),
         str(facts.get("version") or ""),
+        _workload(call),
     )
+
+
+def _workload(call: Entry) -> str:
+    return str(call.data.get("workload", ""))
 
 
 async def _features(ledger: Ledger, digest: str) -> Features | None:
@@ -62,24 +68,30 @@ async def _features(ledger: Ledger, digest: str) -> Features | None:
         return None
 
 
-async def keep(ledger: Ledger, artefact: Artefact, actor: str) -> Entry:
-    """Store an artefact and say so in the ledger; from then on it is the newest. Raises `LedgerError`."""
+async def keep(ledger: Ledger, artefact: Artefact, actor: str, sources: Sources = ("",)) -> Entry:
+    """Store an artefact and say so in the ledger; from then on it is the newest of its sources. Raises `LedgerError`.
+
+    `sources` are the workloads whose outcomes it learnt from.
+    """
     digest = await ledger.put_body(artefact.to_bytes())
     if digest != artefact.digest:
         raise UnknownArtefact("The ledger took something out of the artefact that looked like a secret; train again.")
     facts = asdict(artefact.facts)
     heads = [{"head": list(head), **model.metrics} for head, model in sorted(artefact.heads.items())]
-    data = {**facts, "outcomes": dict(artefact.facts.outcomes), "heads": heads}
-    draft = Draft(ESTIMATES_STREAM, TRAINED, actor, data=data, output_digest=digest, key=f"estimates/{digest}")
+    data = {**facts, "outcomes": dict(artefact.facts.outcomes), "heads": heads, "learnt_from": list(sources)}
+    key = f"estimates/{digest}" + "".join(f",{name}" for name in sources if name)
+    draft = Draft(ESTIMATES_STREAM, TRAINED, actor, data=data, output_digest=digest, key=key)
     return await ledger.append(draft)
 
 
-async def newest(ledger: Ledger) -> Artefact | None:
-    """The artefact that was stored last, or None before the first.
+async def newest(ledger: Ledger, sources: Sources = ("",)) -> Artefact | None:
+    """The artefact that was stored last of those that learnt from exactly these workloads, or None before the first.
 
+    One that does not say what it learnt from is an earlier version's, which learnt from all, and is no more used.
     Raises `UnknownArtefact` if it cannot be used: decisions are then made without estimates, and never by half of one.
     """
-    entries = await ledger.read(stream=ESTIMATES_STREAM, types=(TRAINED,))
+    trained = await ledger.read(stream=ESTIMATES_STREAM, types=(TRAINED,))
+    entries = [entry for entry in trained if entry.data.get("learnt_from") == list(sources)]
     if not entries:
         return None
     digest = str(entries[-1].output_digest)

@@ -27,7 +27,7 @@ class Outcome:
     """Tests ran on what `model` made of a request, and passed or failed; the same features are the same request.
 
     `cost_usd` and `seconds` are those of the model's call, without the tests. `when` has a time zone. `version` is the
-    model's; what another version than its newest did counts less.
+    model's; what another version than its newest did counts less. `workload` is the request's class, or empty.
     """
 
     features: Features
@@ -38,6 +38,7 @@ class Outcome:
     when: datetime
     context: Context = NO_CONTEXT
     version: str = ""
+    workload: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,3 +47,4 @@ class InfrastructureFailure:
 
     model: str
     when: datetime
+    workload: str = ""

@@ -78,6 +78,13 @@ def test_the_keys_of_an_entry_depend_on_its_engine() -> None:
         ("limit_usd: 10,", "limit_usd: .inf,", "tenants[0].budget.limit_usd: Input should be a finite number"),
         ("input_usd_per_million: 0.02", "input_usd_per_million: 1.0e+30", "should be less than or equal to 1000000"),
         ("context_tokens: 1024", "context_tokens: 1000000000000", "should be less than or equal to 10000000"),
+        ("tenants:", "workloads: [{name: a, informs: [b]}]\ntenants:", "workload 'a' informs 'b'; declared: a"),
+        ("tenants:", "workloads: [{name: a, retention_days: 0}]\ntenants:", "greater than or equal to 1"),
+        (
+            "tenants:",
+            "ledger: {retention_days: 0.5}\ntenants:",
+            "ledger.retention_days: Input should be a valid integer",
+        ),
     ],
 )
 def test_other_mistakes(old: str, new: str, expected: str) -> None:

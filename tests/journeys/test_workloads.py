@@ -81,3 +81,14 @@ def test_a_report_says_how_each_workload_was_served(house: Appliance) -> None:
     assert ("interactive" in told.stdout, "careful" in told.stdout) == (True, False)
     refused = house.bailey("route", "report", "--workload", "nightly")
     assert (refused.returncode, "'nightly'" in refused.stderr) == (2, True)
+
+
+def test_what_a_class_was_asked_informs_no_other_unless_it_says_so(house: Appliance) -> None:
+    """interactive has tested answers by now; careful, which it does not inform, has none to learn from."""
+    trained = house.bailey("route", "train")
+    assert trained.returncode == 0, trained.stderr
+    _, learnt = trained.stdout.split("interactive, from no workload, interactive:")
+    assert "small" in learnt.split("careful, from")[0]
+    assert "nothing was learnt" in learnt.split("careful, from no workload, careful:")[1]
+    learnt_from = [entry.data["learnt_from"] for entry in house.entries("estimates")]
+    assert learnt_from == [[""], ["", "interactive"], ["", "careful"]]

@@ -105,29 +105,29 @@ def planning(ledger: SqlLedger) -> Router:
 
 
 def test_a_checked_request_starts_where_its_plan_says(planning: Router) -> None:
-    planning.planner.estimator = learnt({"small": False, "middle": True})
+    planning.planner.estimators = {"": learnt({"small": False, "middle": True})}
     route = planning.decide(ask())
     assert [model.name for model in route.candidates] == ["middle", "cloud"]
     assert "small before middle: accepted 0.0" in route.reason
     assert route.plan is not None
     assert next(each.reason for each in route.passed_over if each.model == "small") == route.plan.trials[0].line()
-    planning.planner.estimator = learnt({"small": True, "middle": True})
+    planning.planner.estimators = {"": learnt({"small": True, "middle": True})}
     assert planning.decide(ask()).candidates[0].name == "small"
 
 
 @pytest.mark.parametrize("request_", [ask(checked=False), ask(tried=("small",))])
 def test_others_go_by_difficulty(planning: Router, request_: ChatRequest) -> None:
-    planning.planner.estimator = learnt({"small": False, "middle": True})
+    planning.planner.estimators = {"": learnt({"small": False, "middle": True})}
     assert planning.decide(request_).plan is None
 
 
 def test_nothing_is_planned_before_enough_was_learnt(planning: Router) -> None:
     assert planning.decide(ask()).plan is None
-    planning.planner.estimator = learnt({"small": False, "middle": True}, requests=5)
+    planning.planner.estimators = {"": learnt({"small": False, "middle": True}, requests=5)}
     assert planning.decide(ask()).plan is None
 
 
 def test_a_request_keeps_its_draw(planning: Router) -> None:
-    planning.planner.estimator = learnt({"small": True, "middle": True})
+    planning.planner.estimators = {"": learnt({"small": True, "middle": True})}
     request = ask()
     assert planning.decide(request).plan == planning.decide(request).plan

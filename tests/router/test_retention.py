@@ -28,11 +28,8 @@ BEGIN = datetime(2025, 1, 1, tzinfo=UTC)
 
 
 def entry(type_: str = "call.finished", **data: JsonValue) -> Entry:
-    no_links = {"cause": None, "input_digest": None, "output_digest": None, "key": None}
-    return Entry(
-        1, BEGIN, "calls", type_, "a", "default", data=data, cost_usd=Decimal(0),
-        previous_hash=GENESIS_HASH, hash=GENESIS_HASH, **no_links,
-    )  # fmt: skip
+    where, hashes = (1, BEGIN, "calls", type_, "a", "default"), (GENESIS_HASH, GENESIS_HASH)
+    return Entry(*where, None, data, None, None, Decimal(0), None, *hashes)
 
 
 def test_a_class_keeps_for_its_own_days_and_others_for_the_usual_ones() -> None:

@@ -86,6 +86,6 @@ async def test_the_artefact_that_was_kept_last_is_the_newest(ledger: SqlLedger) 
 
 async def test_an_artefact_that_cannot_be_used_is_not_half_used(ledger: SqlLedger) -> None:
     digest = await ledger.put_body(b"bailey-estimates/0\n")
-    await ledger.append(Draft(ESTIMATES_STREAM, TRAINED, "ada", output_digest=digest))
+    await ledger.append(Draft(ESTIMATES_STREAM, TRAINED, "ada", data={"learnt_from": [""]}, output_digest=digest))
     with pytest.raises(UnknownArtefact, match="begin with b'bailey-estimates/0'"):
         await newest(ledger)
