@@ -20,6 +20,7 @@ from ledger.chain import ReadyDraft, check_accounts, check_name
 from ledger.detectors import detectors
 from ledger.protocol import (
     GENESIS_HASH,
+    BodyLetGo,
     Budget,
     Draft,
     Entry,
@@ -188,7 +189,11 @@ class SqlLedger:
             seq, head_hash = entries[-1].seq, entries[-1].hash
         if bodies:
             for digest in await self._read(lambda state: state.digests()):
-                yield export.body_line(digest, await self.get_body(digest))
+                try:
+                    content = await self.get_body(digest)
+                except BodyLetGo:  # meanwhile
+                    continue
+                yield export.body_line(digest, content)
                 count += 1
         yield export.end_line(seq, count, head_hash)
 

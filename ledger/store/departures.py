@@ -69,6 +69,13 @@ def was_let_go_since(connection: Connection, digest: str, seq: int) -> bool:
 
 def departures(connection: Connection, digests: Sequence[str]) -> dict[str, LetGo]:
     """Those that went and did not come back, each with the entry that said so last."""
+    found: dict[str, LetGo] = {}
+    for at in range(0, len(digests), _PAGE):
+        found |= _departures(connection, digests[at : at + _PAGE])
+    return found
+
+
+def _departures(connection: Connection, digests: Sequence[str]) -> dict[str, LetGo]:
     last = select(_LET_GO.digest, func.max(_LET_GO.seq).label("seq")).where(
         _LET_GO.digest.in_(digests), ~exists().where(_BODIES.digest == _LET_GO.digest)
     )

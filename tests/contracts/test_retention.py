@@ -58,6 +58,7 @@ async def test_what_is_due_goes_its_entry_stays_and_an_entry_says_so(ledger: Sql
     assert await ledger.get_body(str(young.output_digest)) == b"something else"
     went = await ledger.let_go([str(old.output_digest), str(young.output_digest), "0" * 64])
     assert {digest: each.seq for digest, each in went.items()} == {old.output_digest: told.seq}
+    assert await ledger.let_go([*(f"{number:064x}" for number in range(40_000)), str(old.output_digest)]) == went
     assert (await ledger.read())[0] == old
     verification = await ledger.verify()
     assert (verification.problem, verification.bodies, verification.let_go) == (None, 1, 1)
@@ -165,10 +166,17 @@ async def test_a_sweep_that_is_killed_leaves_nothing_half_done_and_the_next_one_
     assert (verification.problem, verification.bodies, verification.let_go) == (None, 0, 150)
 
 
-async def test_an_export_of_what_was_let_go_holds(ledger: SqlLedger, clock: HandClock) -> None:
-    await said(ledger, b"one")
+async def test_an_export_holds_whatever_is_let_go_before_or_meanwhile(ledger: SqlLedger, clock: HandClock) -> None:
+    await said(ledger, b"before")
     clock.advance(days=8)
     await ledger.sweep(RULES)
-    lines = [json.dumps(line) async for line in ledger.export(bodies=True)]
+    for word in (b"one", b"two"):
+        await said(ledger, word)
+    clock.advance(days=8)
+    lines = []
+    async for line in ledger.export(bodies=True):
+        lines.append(json.dumps(line))
+        if "body" in line:
+            assert (await ledger.sweep(RULES)).bodies == 2
     verification = verify_export(lines)
-    assert (verification.problem, verification.entries, verification.bodies, verification.let_go) == (None, 2, 0, 1)
+    assert (verification.problem, verification.entries, verification.bodies, verification.let_go) == (None, 4, 1, 1)
