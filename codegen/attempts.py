@@ -22,6 +22,7 @@ from codegen.steps import Steps
 from inference.collect import complete
 from inference.errors import ContextLengthExceeded, NoStrongerModel
 from inference.protocol import ChatRequest, Completion, Engine, Message, Sampling
+from inference.verification import Checking
 
 # The first attempt of a model is greedy; later ones must be able to say something else.
 
@@ -190,7 +191,7 @@ class Attempts:
             tried=tuple(progress.tried),
             max_cost_usd=assignment.plan.budget_usd - progress.cost_usd - lost_usd,
             request_id=f"{request_id}.{retry}",
-            checked=True,
+            checking=Checking("acceptance" if _acceptance(assignment.task) else "task"),
         )
         return request.request_id, charged(await complete(self._engine, request), lost_usd)
 

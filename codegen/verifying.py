@@ -102,9 +102,7 @@ class VerifyingEngine:
 
     def stream(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         """The engine's answer, or one that passed. Raises `EngineError`."""
-        if request.model.startswith(PREFIX):
-            verify = request.verify or Verify()
-            request = replace(request, model=request.model.removeprefix(PREFIX), verify=verify)
+        request = by_name(request)
         if request.verify is None:
             return self._engine.stream(request)
         return self._verified(request, request.verify)
@@ -157,13 +155,11 @@ class VerifyingEngine:
             sampling = replace(sampling, temperature=max(sampling.temperature, prompts.REPAIR_TEMPERATURE))
         limit = None if request.max_cost_usd is None else request.max_cost_usd - progress.usage.cost_usd
         asked = replace(
-            request,
+            drafted(request),
             messages=messages,
             sampling=sampling,
             tried=(*request.tried, *progress.tried),
             max_cost_usd=limit,
-            verify=None,
-            checked=True,
             request_id=_draft_id(request, number),
         )
         try:
@@ -182,6 +178,18 @@ class VerifyingEngine:
             return await check.check(answer)
         except SandboxError as error:
             raise EngineUnavailable(f"The answer could not be checked: {error}") from error
+
+
+def by_name(request: ChatRequest) -> ChatRequest:
+    """The request; what the prefix of its model's name asks for is in its field."""
+    if not request.model.startswith(PREFIX):
+        return request
+    return replace(request, model=request.model.removeprefix(PREFIX), verify=request.verify or Verify())
+
+
+def drafted(request: ChatRequest) -> ChatRequest:
+    """The request as the engine is asked it first; one that asks for no verification as it is."""
+    return replace(request, verify=None, checking=request.verify.checking) if request.verify else request
 
 
 def _refuse_what_cannot_be_verified(request: ChatRequest) -> None:

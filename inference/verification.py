@@ -6,6 +6,17 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
+CheckKind = Literal["tests", "checks", "schema", "task", "acceptance"]
+"""What decides on an answer: tests that came with it, checks without tests, a schema; or, in a code task, the tests of
+the repository alone, or with acceptance tests of the requester's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checking:
+    """How the answer to a request will be checked: known to whoever estimates whether it passes, and learnt by it."""
+
+    kind: CheckKind
+
 
 @dataclass(frozen=True, slots=True)
 class Verify:
@@ -19,6 +30,13 @@ class Verify:
     tests: str = ""
     checks: tuple[str, ...] = ()
     schema: dict[str, object] | None = None
+
+    @property
+    def checking(self) -> Checking:
+        """What the answer's drafts are asked for with."""
+        if self.schema is not None:
+            return Checking("schema")
+        return Checking("tests" if self.tests else "checks")
 
 
 @dataclass(frozen=True, slots=True)

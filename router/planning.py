@@ -29,11 +29,10 @@ class Planner:
 
     def plan(self, spec: RouteSpec, allowed: Feasible, request: ChatRequest) -> Plan | None:
         """Where to start, or None where difficulty decides: unchecked, tried before, or not enough learnt."""
-        if spec.plan is None or self.estimator is None or not request.checked or request.tried:
+        if spec.plan is None or self.estimator is None or request.checking is None or request.tried:
             return None
         names = [model.name for model in allowed.models]
-        context = Context(tenant=request.caller.tenant)
-        estimates = self.estimator.estimate(of_request(request), names, context)
+        estimates = self.estimator.estimate(of_request(request), names, Context.of(request))
 
         def usd(model: ModelBase) -> float:
             seen = estimates[model.name].cost_usd
@@ -42,7 +41,8 @@ class Planner:
         ranked = one_for_each_tier(allowed.models, self._catalog, usd)
         if len(ranked) < 2 or not all(_is_known(spec.plan, estimates[model.name]) for model in ranked[:-1]):
             return None
-        return plan(spec.plan, ranked, Prospects(_chances(estimates), usd), _draw(request.request_id))
+        prospects = Prospects(_chances(estimates), usd, self.estimator.digest)
+        return plan(spec.plan, ranked, prospects, _draw(request.request_id))
 
     def restrict(self, made: Plan | None, spec: RouteSpec, allowed: Feasible) -> tuple[RouteSpec, Feasible]:
         """The route and its candidates under a plan, which then stands for the thresholds of difficulty."""

@@ -45,12 +45,16 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Trials from the cheapest up, the model to start with, and the probability with which it was going to be."""
+    """Trials from the cheapest up, the model to start with, and the probability with which it was going to be.
+
+    `estimates` is the digest of what was known then (router/estimates/artefact.py); by it the plan can be made again.
+    """
 
     trials: tuple[Trial, ...]
     start: str
     propensity: float
     explored: bool = False
+    estimates: str = ""
 
     def line(self) -> str:
         """Why it starts there."""
@@ -59,10 +63,11 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Prospects:
-    """What is expected of models for one request, by name: that checks pass, and dollars of a call."""
+    """What is expected of models for one request, by name: that checks pass, and dollars of a call; and by whom."""
 
     pass_probability: Mapping[str, float]
     usd: Callable[[ModelBase], float]
+    estimates: str = ""
 
 
 def plan(spec: PlanSpec, ranked: Sequence[ModelBase], prospects: Prospects, draw: float) -> Plan:
@@ -76,7 +81,7 @@ def plan(spec: PlanSpec, ranked: Sequence[ModelBase], prospects: Prospects, draw
             break
     names = [model.name for model in ranked]
     chosen = explore(names, best.name, spec.explore, draw)
-    return Plan(tuple(trials), chosen.model, chosen.propensity, chosen.explored)
+    return Plan(tuple(trials), chosen.model, chosen.propensity, chosen.explored, prospects.estimates)
 
 
 def _trial(spec: PlanSpec, weak: ModelBase, strong: ModelBase, prospects: Prospects) -> Trial:
@@ -120,4 +125,5 @@ def one_for_each_tier(
 def as_json(made: Plan) -> Mapping[str, JsonValue]:
     """For the record and for people."""
     trials: list[JsonValue] = [{**asdict(trial), "worth_it": trial.worth_it} for trial in made.trials]
-    return {"start": made.start, "explored": made.explored, "propensity": made.propensity, "trials": trials}
+    facts = {name: getattr(made, name) for name in ("start", "explored", "propensity", "estimates")}
+    return {**facts, "trials": trials}

@@ -29,16 +29,20 @@ AsJson = Annotated[bool, typer.Option("--json", help="JSON with all fields.")]
 def explain(
     prompt: Annotated[str, typer.Argument(help="What would be asked.")],
     model: Annotated[str, typer.Option(help="A model or a route.")] = "auto",
+    tests: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="Tests of a verified answer.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Say which models would be asked, in order, which would not, and why. Nothing is sent."""
-    body = {"model": model, "messages": [{"role": "user", "content": prompt}]}
+    body: dict[str, object] = {"model": model, "messages": [{"role": "user", "content": prompt}]}
+    if tests:
+        body["verify"] = {"tests": tests.read_text()}
     with connected() as client:
         decision = client.post("/v1/routes/explain", body)
     if as_json:
         typer.echo(json.dumps(decision))
         return
     out.print(f"{escape(decision['asked'])}: {escape(decision['reason'])}")
+    _print_plan(decision)
     features = ", ".join(f"{name} {value:g}" for name, value in decision["features"].items() if value)
     out.print(f"difficulty {decision['difficulty']:g} ({features or 'nothing that makes it hard'})")
     columns = ["candidate", "version", "tier", "where", "expected usd", "at worst"]
@@ -130,6 +134,7 @@ def _print_call(call: Mapping[str, Any]) -> None:
     verified = {True: ", verified", False: ", failed verification", None: ""}[call["verified"]]
     out.print(f"{call['time']}  {escape(call['asked'])}: {call['ending']}{verified}")
     out.print(f"  {escape(call['model'])}@{escape(call['version'])} ({call['tier']}): {escape(call['reason'])}")
+    _print_plan(call)
     tokens = f"{call['prompt_tokens']} + {call['completion_tokens']} tokens"
     out.print(f"  {tokens}, {call['cost_usd']} USD, {call['total_seconds']:g} s; ledger entry {call['seq']}")
     if shared := call.get("answer_of"):
@@ -137,6 +142,12 @@ def _print_call(call: Mapping[str, Any]) -> None:
     for other in call["taken_over"]:
         out.print(f"  taken over from {escape(other['model'])}: {escape(other['error'])}")
     _print_passed_over(call)
+
+
+def _print_plan(decision: Mapping[str, Any]) -> None:
+    """By what was known: the artefact's digest, under which the ledger keeps it."""
+    if plan := decision.get("plan"):
+        out.print(f"  planned by estimates {escape(plan.get('estimates') or 'that are not on record')}")
 
 
 def _print_passed_over(decision: Mapping[str, Any]) -> None:

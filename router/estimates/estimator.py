@@ -55,10 +55,11 @@ class Estimates(Mapping[str, Estimate]):
 
 
 class Estimator:
-    """Answers for one artefact."""
+    """Answers for one artefact, which its `digest` names."""
 
     def __init__(self, artefact: Artefact) -> None:
         self._artefact = artefact
+        self.digest = artefact.digest
 
     def estimate(self, features: Features, models: Iterable[str], context: Context = NO_CONTEXT) -> Estimates:
         """What a request comes to at each of the models, known or not."""

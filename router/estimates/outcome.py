@@ -8,15 +8,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from inference.protocol import ChatRequest
 from router.estimates.features import Features
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What is known of a request besides its text; empty where it is not."""
+    """What is known of a request besides its text; empty where it is not. `task_type` says what checks the answer."""
 
     task_type: str = ""
     tenant: str = ""
+
+    @classmethod
+    def of(cls, request: ChatRequest) -> Context:
+        """Read when it is decided and again, from the record, when its outcome is learnt."""
+        return cls(request.checking.kind if request.checking else "", request.caller.tenant)
 
 
 NO_CONTEXT = Context()

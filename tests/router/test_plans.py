@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -12,13 +13,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from inference.collect import complete, request_from_bytes
 from inference.protocol import Caller, ChatRequest, Message
+from inference.verification import Checking, CheckKind
 from ledger.sql_ledger import SqlLedger
+from router.estimates.artefact import Artefact
 from router.estimates.estimator import Estimator
 from router.estimates.features import of_request
+from router.estimates.learning import keep
 from router.estimates.outcome import Context, Outcome
 from router.estimates.training import TrainingSpec, train
-from router.plans import Plan, Prospects, Trial, plan
+from router.plans import Plan, Prospects, Trial, as_json, plan
 from router.router import Router
 from router.spec import PlanSpec
 from tests.router.conftest import CATALOG, ROUTES, rules, scripted
@@ -26,6 +31,7 @@ from tests.router.conftest import CATALOG, ROUTES, rules, scripted
 SMALL, MIDDLE, CLOUD = CATALOG.models
 USD = {"small": 1.0, "middle": 10.0, "cloud": 100.0}
 CALLER = Caller("default", "ada", "public")
+TESTS = Checking("tests")
 
 
 def made(chances: Mapping[str, float], draw: float = 0.9, **spec: Any) -> Plan:
@@ -75,13 +81,13 @@ def test_chance_explores_with_the_probability_that_is_recorded() -> None:
 
 
 def ask(text: str = "Write low(text).", **more: Any) -> ChatRequest:
-    return ChatRequest("auto", (Message("user", text),), caller=CALLER, **{"checked": True, **more})
+    return ChatRequest("auto", (Message("user", text),), caller=CALLER, **{"checking": TESTS, **more})
 
 
-def learnt(passes: Mapping[str, bool], requests: int = 30) -> Estimator:
-    """What comes of a model that always passes, and one that never does."""
+def outcomes(passes: Mapping[str, bool], kind: CheckKind = "tests", requests: int = 30) -> list[Outcome]:
+    """Of models that always pass, and of those that never do."""
     begin = datetime(2026, 1, 1, tzinfo=UTC)
-    outcomes = [
+    return [
         Outcome(
             of_request(ask(f"Write function number {number}.")),
             model,
@@ -89,12 +95,20 @@ def learnt(passes: Mapping[str, bool], requests: int = 30) -> Estimator:
             USD[model] / 1e6,
             1.0,
             begin + timedelta(minutes=number),
-            Context(tenant="default"),
+            Context(kind, "default"),
         )
         for number in range(requests)
         for model, passed in passes.items()
     ]
-    return Estimator(train(outcomes, TrainingSpec()))
+
+
+def trained(passes: Mapping[str, bool], requests: int = 30) -> Artefact:
+    return train(outcomes(passes, requests=requests), TrainingSpec())
+
+
+def learnt(passes: Mapping[str, bool], requests: int = 30) -> Estimator:
+    """What comes of them."""
+    return Estimator(trained(passes, requests))
 
 
 @pytest.fixture
@@ -115,7 +129,7 @@ def test_a_checked_request_starts_where_its_plan_says(planning: Router) -> None:
     assert planning.decide(ask()).candidates[0].name == "small"
 
 
-@pytest.mark.parametrize("request_", [ask(checked=False), ask(tried=("small",))])
+@pytest.mark.parametrize("request_", [ask(checking=None), ask(tried=("small",))])
 def test_others_go_by_difficulty(planning: Router, request_: ChatRequest) -> None:
     planning.planner.estimator = learnt({"small": False, "middle": True})
     assert planning.decide(request_).plan is None
@@ -131,3 +145,33 @@ def test_a_request_keeps_its_draw(planning: Router) -> None:
     planning.planner.estimator = learnt({"small": True, "middle": True})
     request = ask()
     assert planning.decide(request).plan == planning.decide(request).plan
+
+
+async def test_a_recorded_plan_can_be_made_again_from_what_was_known_then(planning: Router, ledger: SqlLedger) -> None:
+    artefact = trained({"small": False, "middle": True})
+    await keep(ledger, artefact, "ada")
+    planning.planner.estimator = Estimator(artefact)
+    request = ask()
+    await complete(planning, request)
+    await keep(ledger, trained({"small": True, "middle": True}), "ada")  # meanwhile more is known
+    (call,) = await ledger.read(stream="calls")
+    plan = call.data["plan"]
+    assert isinstance(plan, dict)
+    assert plan["estimates"] == artefact.digest
+    known = Artefact.from_bytes(await ledger.get_body(str(plan["estimates"])))
+    planning.planner.estimator = Estimator(known)
+    asked = request_from_bytes(await ledger.get_body(str(call.input_digest)))
+    again = planning.decide(asked).plan
+    assert again is not None
+    assert json.loads(json.dumps(as_json(again))) == plan
+
+
+def test_what_decides_on_an_answer_is_known_when_it_is_estimated(planning: Router) -> None:
+    """small passes all that is checked by tests of a request's own, and nothing of code tasks."""
+    by_kind: dict[CheckKind, bool] = {"tests": True, "acceptance": False}
+    found = [each for kind, passed in by_kind.items() for each in outcomes({"small": passed, "middle": True}, kind, 9)]
+    planning.planner.estimator = Estimator(train(found, TrainingSpec()))
+    plans = {kind: planning.decide(ask(checking=Checking(kind))).plan for kind in by_kind}
+    chances = {kind: made.trials[0].pass_probability for kind, made in plans.items() if made}
+    assert chances["tests"] > 0.8
+    assert chances["acceptance"] < 0.2
