@@ -124,7 +124,7 @@ class Patch:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """One answer of a model, to the call `request_id`.
+    """One answer of a model, to the call `request_id`; `samples` as a router's plan has them (turns.py).
 
     `patch` is None when the answer was malformed; its bytes are kept all the same.
     """
@@ -138,6 +138,7 @@ class Draft:
     completion_tokens: int
     cost_usd: Decimal
     request_id: str = ""
+    samples: int = 0
 
 
 @dataclass(frozen=True, slots=True)

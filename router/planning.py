@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from inference.catalog import Catalog, ModelBase
 from inference.protocol import ChatRequest
+from inference.verification import Verified
 from router.estimates.estimator import Estimate, Estimator
 from router.estimates.features import of_request
 from router.estimates.outcome import Context
@@ -29,9 +30,13 @@ class Planner:
 
     def plan(self, spec: RouteSpec, allowed: Feasible, request: ChatRequest) -> Plan | None:
         """Where to start, or None where difficulty decides: unchecked, tried before, or not enough learnt."""
-        if spec.plan is None or self.estimator is None or request.checking is None or request.tried:
+        if spec.plan is None or request.checking is None or request.tried:
             return None
         names = [model.name for model in allowed.models]
+        if request.checking.again in names:
+            return Plan((), request.checking.again, 1.0, draw=request.checking.draw)
+        if self.estimator is None:
+            return None
         estimates = self.estimator.estimate(of_request(request), names, Context.of(request))
 
         def usd(model: ModelBase) -> float:
@@ -41,7 +46,8 @@ class Planner:
         ranked = one_for_each_tier(allowed.models, self._catalog, usd)
         if len(ranked) < 2 or not all(_is_known(spec.plan, estimates[model.name]) for model in ranked[:-1]):
             return None
-        prospects = Prospects(_chances(estimates), usd, self.estimator.digest)
+        second = {name: estimates.second_draw(name) for name in names}
+        prospects = Prospects(_chances(estimates), second, usd, self.estimator.digest)
         return plan(spec.plan, ranked, prospects, _draw(request.request_id))
 
     def restrict(self, made: Plan | None, spec: RouteSpec, allowed: Feasible) -> tuple[RouteSpec, Feasible]:
@@ -52,10 +58,18 @@ class Planner:
 
 
 def under(made: Plan | None, route: Route) -> Route:
-    """The route with the plan that it follows, as its reason."""
+    """The route with the plan that it follows, as its reason; the model that it starts with is asked first."""
     if made is None:
         return route
-    return replace(route, reason=made.line(), plan=made, propensity=route.propensity * made.propensity)
+    candidates = tuple(sorted(route.candidates, key=lambda model: model.name != made.start))
+    chance = route.propensity * made.propensity
+    return replace(route, candidates=candidates, reason=made.line(), plan=made, propensity=chance)
+
+
+def told(route: Route, model: ModelBase) -> Verified | None:
+    """What whoever checks is told with the answer of a model: how many draws the plan gives it, if it does."""
+    made = route.plan
+    return Verified("", samples=made.samples) if made and made.samples and made.start == model.name else None
 
 
 def _is_known(spec: PlanSpec, estimate: Estimate) -> bool:

@@ -49,6 +49,7 @@ def _outcome(call: Entry, request: ChatRequest, *, passed: bool) -> Outcome:
         call.time,
         Context.of(request),
         str(facts.get("version") or ""),
+        request.checking.draw if request.checking else 1,
     )
 
 

@@ -33,7 +33,7 @@ class Outcome:
     """Tests ran on what `model` made of a request, and passed or failed; the same features are the same request.
 
     `cost_usd` and `seconds` are those of the model's call, without the tests. `when` has a time zone. `version` is the
-    model's; what another version than its newest did counts less.
+    model's; what another version than its newest did counts less. `draw` counts a plan's draws from the model.
     """
 
     features: Features
@@ -44,6 +44,7 @@ class Outcome:
     when: datetime
     context: Context = NO_CONTEXT
     version: str = ""
+    draw: int = 1
 
 
 @dataclass(frozen=True, slots=True)

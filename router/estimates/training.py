@@ -73,7 +73,7 @@ def train(outcomes: Iterable[Outcome | InfrastructureFailure], spec: TrainingSpe
     )
     weights = aged(audited, spec.half_life_days)
     history = arranged(audited, weights)
-    enough = {head: seen for head, seen in history.heads.items() if _is_enough(seen)}
+    enough = {head: seen for head, seen in history.heads.items() if _is_enough(seen) and not _draws_again(head)}
     known, readings = None, np.zeros((0, 0), dtype=np.float32)
     heads: dict[Head, HeadModel] = {}
     if enough:
@@ -120,6 +120,11 @@ def _choices(history: History, enough: Mapping[Head, Seen]) -> dict[Head, _Choic
                 said.regression[at] = [each.probability(read[row]) for each in fitted]
                 said.neighbours[at] = [rest.nearest(similar, count, mean) for count in _NEIGHBOURS]
     return {head: _choice(found[head], seen) for head, seen in enough.items()}
+
+
+def _draws_again(head: Head) -> bool:
+    """One number tells how alike a model's draws are, whatever the request: the prior has it."""
+    return head[0] == head[1]
 
 
 def _is_enough(seen: Seen) -> bool:

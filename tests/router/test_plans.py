@@ -35,7 +35,7 @@ TESTS = Checking("tests")
 
 
 def made(chances: Mapping[str, float], draw: float = 0.9, **spec: Any) -> Plan:
-    prospects = Prospects(chances, lambda model: USD[model.name])
+    prospects = Prospects(chances, chances, lambda model: USD[model.name])
     return plan(PlanSpec(**spec), [SMALL, MIDDLE, CLOUD], prospects, draw)
 
 

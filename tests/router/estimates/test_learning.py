@@ -62,6 +62,20 @@ async def test_answers_without_tests_and_calls_that_nobody_knows_are_none(router
     assert await audited(ledger) == []
 
 
+async def test_which_draw_an_answer_was_is_known_from_its_request(router: Router, ledger: SqlLedger) -> None:
+    for draw in (1, 2):
+        again = "small" if draw > 1 else ""
+        await complete(router, replace(REQUEST, request_id=f"{draw}", checking=Checking("tests", draw, again)))
+        await verify(ledger, f"{draw}", draw == 2, level="tests")
+    first, second = await audited(ledger)
+    assert isinstance(first, Outcome)
+    assert isinstance(second, Outcome)
+    assert (first.draw, second.draw) == (1, 2)
+    assert first.features.digest == second.features.digest
+    prior = train([first, second], TrainingSpec()).prior
+    assert (prior.seen(("", "small")), prior.seen(("small", "small"))) == pytest.approx((1, 1), abs=1e-3)
+
+
 async def test_a_request_of_an_older_record_still_teaches(router: Router, ledger: SqlLedger) -> None:
     """Before `checking` said how, a field `checked` said that an answer would be checked."""
     await complete(router, replace(REQUEST, request_id="one"))
