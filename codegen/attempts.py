@@ -95,7 +95,8 @@ class Attempts:
         )
         verification = await self._verified(assignment, draft, number, steps)
         if self._answers and (verification.green or verification.red):
-            await self._answers.verified(draft.request_id, verification.green, tested=True)
+            failed_at = verification.failed_at
+            await self._answers.verified(draft.request_id, verification.green, tested=True, failed_at=failed_at)
         return draft, verification
 
     async def _verified(self, assignment: Assignment, draft: Draft, number: int, steps: Steps) -> Verification:

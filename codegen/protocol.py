@@ -167,7 +167,12 @@ class Verification:
     @property
     def red(self) -> bool:
         """A rung failed; inconclusive is no failure either."""
-        return any(item.outcome == "fail" for item in self.evidence)
+        return bool(self.failed_at)
+
+    @property
+    def failed_at(self) -> str:
+        """The rung that failed; empty if none did."""
+        return next((item.rung for item in self.evidence if item.outcome == "fail"), "")
 
     @property
     def findings(self) -> str:
@@ -227,10 +232,10 @@ class PastCall:
 class VerifiedAnswers(Protocol):
     """Who wants to know which answers passed verification, such as whoever compares models."""
 
-    async def verified(self, request_id: str, passed: bool, *, tested: bool) -> None:
+    async def verified(self, request_id: str, passed: bool, *, tested: bool, failed_at: str = "") -> None:
         """The answer to a call passed or failed; telling it again is harmless. Doubt is not told.
 
-        `tested`: tests were among the checks, whether or not it came to them.
+        `tested`: tests were among the checks, whether or not it came to them. `failed_at` is the rung that failed.
         """
         ...
 

@@ -130,8 +130,12 @@ class VerifyingEngine:
             verification = await self._judge(check, completion.text)
             attempted = progress.add(completion, verification)
             if self._answers and (verification.green or verification.red):
-                tested = bool(verify.tests)
-                await self._answers.verified(_draft_id(request, number), verification.green, tested=tested)
+                await self._answers.verified(
+                    _draft_id(request, number),
+                    verification.green,
+                    tested=bool(verify.tests),
+                    failed_at=verification.failed_at,
+                )
             if verification.green:
                 for chunk in _given(completion, progress):
                     yield chunk

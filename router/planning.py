@@ -6,13 +6,13 @@ As long as nothing was learnt, or too little, nothing is planned: the request's 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import replace
 
 from inference.catalog import Catalog, ModelBase
 from inference.protocol import ChatRequest
-from inference.verification import Verified
-from router.estimates.estimator import Estimate, Estimator
+from inference.verification import CheckKind, Verified
+from router.estimates.estimator import Estimate, Estimates, Estimator
 from router.estimates.features import of_request
 from router.estimates.outcome import Context
 from router.plans import Plan, Prospects, one_for_each_tier, plan, starting_with
@@ -46,8 +46,7 @@ class Planner:
         ranked = one_for_each_tier(allowed.models, self._catalog, usd)
         if len(ranked) < 2 or not all(_is_known(spec.plan, estimates[model.name]) for model in ranked[:-1]):
             return None
-        second = {name: estimates.second_draw(name) for name in names}
-        prospects = Prospects(_chances(estimates), second, usd, self.estimator.digest)
+        prospects = _prospects(estimates, usd, spec.plan, request.checking.kind, self.estimator.digest)
         return plan(spec.plan, ranked, prospects, _draw(request.request_id))
 
     def restrict(self, made: Plan | None, spec: RouteSpec, allowed: Feasible) -> tuple[RouteSpec, Feasible]:
@@ -76,8 +75,23 @@ def _is_known(spec: PlanSpec, estimate: Estimate) -> bool:
     return estimate.outcomes >= spec.least_outcomes
 
 
-def _chances(estimates: Mapping[str, Estimate]) -> dict[str, float]:
-    return {model: estimate.pass_probability for model, estimate in estimates.items()}
+def _prospects(
+    estimates: Estimates, usd: Callable[[ModelBase], float], spec: PlanSpec, kind: CheckKind, digest: str
+) -> Prospects:
+    """What checks without tests accept of wrong answers was learnt where tests followed; of tests nobody knows it."""
+
+    def false_accept(model: str) -> float:
+        declared = spec.false_accept
+        return estimates.accepted_wrong(model, declared) if kind == "checks" else declared
+
+    return Prospects(
+        {model: estimate.pass_probability for model, estimate in estimates.items()},
+        {model: estimates.second_draw(model) for model in estimates},
+        usd,
+        estimates.rescue,
+        false_accept,
+        digest,
+    )
 
 
 def _draw(request_id: str) -> float:

@@ -24,7 +24,9 @@ from router.spec import PlanSpec
 class Trial:
     """Trying `weak` before `strong`; probabilities, and dollars of one call each.
 
-    `redraws`: that the second, third, ... draw is accepted, where all before were not. They descend.
+    `redraws`: that the second, third, ... draw is accepted, where all before were not. They descend. `rescue`: that
+    `strong` passes where `weak` failed, and not what it passes at large. The last two say what comes of the draws that
+    are worth it: that a right answer is given, and that a wrong one is.
     """
 
     weak: str
@@ -35,6 +37,11 @@ class Trial:
     verify_usd: float
     strong_usd: float
     redraws: tuple[float, ...] = ()
+    true_accept: float = 1.0
+    false_accept: float = 0.0
+    rescue: float = 0.0
+    given_right: float = 0.0
+    given_wrong: float = 0.0
 
     @property
     def worth_it(self) -> bool:
@@ -93,12 +100,15 @@ class Plan:
 class Prospects:
     """What is expected of models for one request, by name: that checks pass, and dollars of a call; and by whom.
 
-    `second_draw`: that they pass at the second draw, where they did not at the first.
+    `second_draw`: that they pass at the second draw, where they did not at the first. `rescue` (weak, strong): that the
+    latter passes where the former failed. `false_accept`: what of their wrong answers is accepted.
     """
 
     pass_probability: Mapping[str, float]
     second_draw: Mapping[str, float]
     usd: Callable[[ModelBase], float]
+    rescue: Callable[[str, str], float]
+    false_accept: Callable[[str], float]
     estimates: str = ""
 
 
@@ -141,8 +151,9 @@ def passes_at(draw: int, first: float, second: float) -> float:
 def _trial(spec: PlanSpec, weak: ModelBase, strong: ModelBase, prospects: Prospects) -> Trial:
     first, second = prospects.pass_probability[weak.name], prospects.second_draw[weak.name]
     likely = [passes_at(number + 1, first, second) for number in range(spec.most_samples)]
-    accepted, *redraws = (round(each * spec.true_accept + (1 - each) * spec.false_accept, 4) for each in likely)
-    return Trial(
+    t, f = spec.true_accept, min(spec.true_accept, prospects.false_accept(weak.name))
+    accepted, *redraws = (round(each * t + (1 - each) * f, 4) for each in likely)
+    trial = Trial(
         weak.name,
         strong.name,
         round(first, 4),
@@ -151,7 +162,27 @@ def _trial(spec: PlanSpec, weak: ModelBase, strong: ModelBase, prospects: Prospe
         float(spec.verify_usd),
         prospects.usd(strong),
         tuple(redraws),
+        t,
+        round(f, 4),
+        round(prospects.rescue(weak.name, strong.name), 4),
     )
+    last = trial.rescue if trial.samples else prospects.pass_probability[strong.name]
+    right, wrong = _given(trial, [*likely[: trial.samples], last])
+    return replace(trial, given_right=round(right, 4), given_wrong=round(wrong, 4))
+
+
+def _given(trial: Trial, passes: Sequence[float]) -> tuple[float, float]:
+    """The probability that a right, and that a wrong answer is given: of each draw, where none before was accepted.
+
+    The last is the stronger model's. Where it is asked, it is taken to pass as it does after a failure, also after a
+    right answer that was not accepted: a little too seldom.
+    """
+    right, wrong, left = 0.0, 0.0, 1.0
+    for each in passes:
+        right += left * each * trial.true_accept
+        wrong += left * (1 - each) * trial.false_accept
+        left *= 1 - each * trial.true_accept - (1 - each) * trial.false_accept
+    return right, wrong
 
 
 def starting_with(made: Plan, feasible: Feasible, catalog: Catalog) -> Feasible:

@@ -147,7 +147,22 @@ def _print_call(call: Mapping[str, Any]) -> None:
 def _print_plan(decision: Mapping[str, Any]) -> None:
     """By what was known: the artefact's digest, under which the ledger keeps it."""
     if plan := decision.get("plan"):
-        out.print(f"  planned by estimates {escape(plan.get('estimates') or 'that are not on record')}")
+        for trial in plan["trials"]:
+            _print_trial(trial)
+        if estimates := plan.get("estimates"):
+            out.print(f"  planned by estimates {escape(estimates)}")
+
+
+def _print_trial(trial: Mapping[str, Any]) -> None:
+    """What checks let through, and what comes of it; records of before these were estimated have none of it."""
+    if "given_right" not in trial:
+        return
+    weak, strong = escape(trial["weak"]), escape(trial["strong"])
+    accepts = f"{trial['true_accept']:.3g} of right and {trial['false_accept']:.3g} of wrong answers"
+    out.print(f"  of {weak}, checks accept {accepts}; {strong} passes {trial['rescue']:.3g} of what it fails")
+    out.print(
+        f"  so a right answer is given with {trial['given_right']:.3g}, a wrong one with {trial['given_wrong']:.3g}"
+    )
 
 
 def _print_passed_over(decision: Mapping[str, Any]) -> None:

@@ -53,6 +53,10 @@ class Estimates(Mapping[str, Estimate]):
         """P(its second draw for this request passes | its first failed)."""
         return self._models[model].pass_probability * self._asked.again(model)
 
+    def accepted_wrong(self, model: str, declared: float) -> float:
+        """P(checks without tests accept its answer | it is wrong)."""
+        return self._asked.accepted_wrong(model, declared)
+
     def gain(self, weak: str, strong: str) -> float:
         """How much likelier `strong` passes than `weak`: what asking it instead is worth, before anything ran."""
         return self._models[strong].pass_probability - self._models[weak].pass_probability
@@ -90,6 +94,10 @@ class _Asked:
     def again(self, model: str) -> float:
         """What is left of a model's chance after a draw that failed."""
         return self._artefact.prior.again(model, self._context)
+
+    def accepted_wrong(self, model: str, declared: float) -> float:
+        """What checks without tests accept of a model's wrong answers."""
+        return self._artefact.prior.accepted_wrong(model, declared)
 
     def probability(self, head: Head) -> tuple[float, Mapping[str, float]]:
         """Of a head, and what its parts said."""

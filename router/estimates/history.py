@@ -16,7 +16,7 @@ from router.estimates.artefact import Quantiles
 from router.estimates.features import Features
 from router.estimates.head import Seen
 from router.estimates.outcome import Context, Outcome
-from router.estimates.prior import Head, Key, Prior
+from router.estimates.prior import WRONG, Head, Key, Prior
 
 # The newest ones; more would make an estimate take longer than it may.
 MOST_REQUESTS = 20_000
@@ -82,6 +82,8 @@ def arranged(outcomes: Sequence[Outcome], weights: Sequence[float]) -> History:
             if outcome.draw <= _LAST_DRAW:
                 head = ("" if outcome.draw == 1 else outcome.model, outcome.model)
                 found[head].append((digest, outcome.passed, weight, outcome.context))
+            if outcome.context.task_type == "tests" and outcome.failed_at:
+                found[WRONG, outcome.model].append((digest, outcome.failed_at == "tests", weight, outcome.context))
     for digest, models in last.items():
         for weak, (failed, _) in models.items():
             for strong, (outcome, weight) in models.items():

@@ -33,23 +33,24 @@ async def audited(ledger: Ledger) -> list[Outcome | InfrastructureFailure]:
         if call is None or call.input_digest is None:
             continue
         if request := await _request(ledger, call.input_digest):
-            found.append(_outcome(call, request, passed=bool(verification.data["passed"])))
+            found.append(_outcome(call, request, verification.data))
     failed = await ledger.read(stream=CALLS_STREAM, types=("call.failed",))
     return [*found, *(InfrastructureFailure(str(call.data["model"]), call.time) for call in failed)]
 
 
-def _outcome(call: Entry, request: ChatRequest, *, passed: bool) -> Outcome:
+def _outcome(call: Entry, request: ChatRequest, verified: Mapping[str, Any]) -> Outcome:
     facts: Mapping[str, Any] = call.data
     return Outcome(
         of_request(request),
         str(facts["model"]),
-        passed,
+        bool(verified["passed"]),
         float(call.cost_usd),
         float(facts["total_seconds"]),
         call.time,
         Context.of(request),
         str(facts.get("version") or ""),
         request.checking.draw if request.checking else 1,
+        str(verified.get("failed_at") or ""),
     )
 
 

@@ -33,7 +33,8 @@ class Outcome:
     """Tests ran on what `model` made of a request, and passed or failed; the same features are the same request.
 
     `cost_usd` and `seconds` are those of the model's call, without the tests. `when` has a time zone. `version` is the
-    model's; what another version than its newest did counts less. `draw` counts a plan's draws from the model.
+    model's; what another version than its newest did counts less. `draw` counts a plan's draws from the model;
+    `failed_at` is the check that a failure failed at (empty: not known).
     """
 
     features: Features
@@ -45,6 +46,7 @@ class Outcome:
     context: Context = NO_CONTEXT
     version: str = ""
     draw: int = 1
+    failed_at: str = ""
 
 
 @dataclass(frozen=True, slots=True)

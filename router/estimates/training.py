@@ -23,7 +23,7 @@ from router.estimates.head import HeadModel, Seen
 from router.estimates.history import History, aged, arranged, quantiles
 from router.estimates.mix import Doubles, Mix, log_loss
 from router.estimates.outcome import InfrastructureFailure, Outcome
-from router.estimates.prior import Head
+from router.estimates.prior import WRONG, Head
 from router.estimates.regression import Regression
 from router.estimates.representation import Reading
 from router.estimates.sparse import Rows
@@ -73,7 +73,7 @@ def train(outcomes: Iterable[Outcome | InfrastructureFailure], spec: TrainingSpe
     )
     weights = aged(audited, spec.half_life_days)
     history = arranged(audited, weights)
-    enough = {head: seen for head, seen in history.heads.items() if _is_enough(seen) and not _draws_again(head)}
+    enough = {head: seen for head, seen in history.heads.items() if _is_enough(seen) and _varies(head)}
     known, readings = None, np.zeros((0, 0), dtype=np.float32)
     heads: dict[Head, HeadModel] = {}
     if enough:
@@ -122,9 +122,9 @@ def _choices(history: History, enough: Mapping[Head, Seen]) -> dict[Head, _Choic
     return {head: _choice(found[head], seen) for head, seen in enough.items()}
 
 
-def _draws_again(head: Head) -> bool:
-    """One number tells how alike a model's draws are, whatever the request: the prior has it."""
-    return head[0] == head[1]
+def _varies(head: Head) -> bool:
+    """How alike draws are, and what checks accept, is one number of a model, whatever the request: the prior has it."""
+    return head[0] not in {head[1], WRONG}
 
 
 def _is_enough(seen: Seen) -> bool:

@@ -73,5 +73,6 @@ def test_the_evidence_shows_the_draws_of_a_plan(people: tuple[Path, dict[str, st
         assert [call["reason"] for call in further] == [f"draw {n} from small, as planned" for n in (2, 3)]
         told = appliance.bailey("route", "show", request_id, key=appliance.keys["ada"]).stdout
         assert "draw 3 from small, as planned" in told
+        assert "of small, checks accept 0.95 of right and 0.5 of wrong answers; strong passes" in told
     finally:
         appliance.stop()

@@ -16,11 +16,11 @@ from inference.collect import complete
 from inference.protocol import Message
 from inference.verification import Checking
 from ledger.sql_ledger import SqlLedger
-from router.plans import Plan, Prospects, Trial, passes_at, plan
+from router.plans import Plan, Trial, passes_at, plan
 from router.router import Router
 from router.spec import PlanSpec
 from tests.router.conftest import CATALOG, ROUTES, rules, scripted
-from tests.router.test_plans import USD, ask, learnt
+from tests.router.test_plans import USD, ask, learnt, prospects
 
 MODELS = CATALOG.models
 CHANCE, MONEY = st.floats(0, 1), st.floats(0, 10)
@@ -67,8 +67,8 @@ def test_draws_of_one_request_pass_as_a_beta_distribution_says(first: float, sec
 
 def made(second: float, draw: float = 0.9, **spec: Any) -> Plan:
     chances = dict.fromkeys(USD, 0.5)
-    prospects = Prospects(chances, dict.fromkeys(USD, second), lambda model: USD[model.name])
-    return plan(PlanSpec(**{"most_samples": 4, "false_accept": 0, **spec}), MODELS, prospects, draw)
+    settings = {"most_samples": 4, "false_accept": 0, **spec}
+    return plan(PlanSpec(**settings), MODELS, prospects(chances, dict.fromkeys(USD, second), **settings), draw)
 
 
 def test_a_plan_has_as_many_draws_as_are_worth_it() -> None:
@@ -133,3 +133,11 @@ def test_a_model_that_may_not_answer_any_more_is_not_drawn_from_again(drawing: R
     route = drawing.decide(replace(ask(checking=Checking("tests", 2, "small")), messages=too_long))
     assert "small" not in [model.name for model in route.candidates]
     assert route.reason != "draw 2 from small, as planned"
+
+
+def test_every_draw_is_in_what_a_plan_is_worth() -> None:
+    """With checks that never err, only what nobody passes is not given."""
+    (trial,) = made(0.25, true_accept=1.0).trials
+    assert (trial.samples, trial.given_wrong) == (4, 0)
+    failed = math.prod(1 - passes_at(draw, 0.5, 0.25) for draw in range(1, 5))
+    assert trial.given_right == pytest.approx(1 - failed * 0.5, abs=1e-3)

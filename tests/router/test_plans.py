@@ -22,6 +22,7 @@ from router.estimates.estimator import Estimator
 from router.estimates.features import of_request
 from router.estimates.learning import keep
 from router.estimates.outcome import Context, Outcome
+from router.estimates.prior import WRONG, Prior
 from router.estimates.training import TrainingSpec, train
 from router.plans import Plan, Prospects, Trial, as_json, plan
 from router.router import Router
@@ -32,11 +33,17 @@ SMALL, MIDDLE, CLOUD = CATALOG.models
 USD = {"small": 1.0, "middle": 10.0, "cloud": 100.0}
 CALLER = Caller("default", "ada", "public")
 TESTS = Checking("tests")
+FAILURES = ("", "lint", "", "tests", "", "tests", "", "tests")
 
 
 def made(chances: Mapping[str, float], draw: float = 0.9, **spec: Any) -> Plan:
-    prospects = Prospects(chances, chances, lambda model: USD[model.name])
-    return plan(PlanSpec(**spec), [SMALL, MIDDLE, CLOUD], prospects, draw)
+    return plan(PlanSpec(**spec), [SMALL, MIDDLE, CLOUD], prospects(chances, chances, **spec), draw)
+
+
+def prospects(first: Mapping[str, float], second: Mapping[str, float], **spec: Any) -> Prospects:
+    """Models that pass as often where another has failed, and checks that do what is declared."""
+    declared = PlanSpec(**spec).false_accept
+    return Prospects(first, second, lambda model: USD[model.name], lambda _, strong: first[strong], lambda _: declared)
 
 
 @given(
@@ -175,3 +182,41 @@ def test_what_decides_on_an_answer_is_known_when_it_is_estimated(planning: Route
     chances = {kind: made.trials[0].pass_probability for kind, made in plans.items() if made}
     assert chances["tests"] > 0.8
     assert chances["acceptance"] < 0.2
+
+
+def test_a_record_says_what_a_plan_is_worth() -> None:
+    chances = {"small": 0.5, "middle": 0.8, "cloud": 0.9}
+    (trial,) = made(chances, true_accept=0.9, false_accept=0.1).trials
+    assert (trial.true_accept, trial.false_accept, trial.rescue) == (0.9, 0.1, 0.8)
+    assert trial.given_right == pytest.approx(0.45 + 0.5 * 0.8 * 0.9)
+    assert trial.given_wrong == pytest.approx(0.05 + 0.5 * 0.2 * 0.1)
+    dear, _ = made({**chances, "small": 0.0}, true_accept=0.9, false_accept=0.1).trials
+    assert (dear.samples, dear.given_right, dear.given_wrong) == (0, 0.72, 0.02)
+
+
+def test_checks_without_tests_are_known_by_the_tests_that_followed_them(planning: Router) -> None:
+    """Half of small's answers are wrong, and three of four of those pass all but the tests."""
+    found = [
+        replace(each, passed=not failed_at, failed_at=failed_at)
+        for each, failed_at in zip(outcomes({"small": True}, requests=160), 20 * FAILURES, strict=True)
+    ]
+    planning.planner.estimator = Estimator(train([*found, *outcomes({"middle": True})], TrainingSpec()))
+    trials: dict[str, Trial] = {}
+    kinds: tuple[CheckKind, ...] = ("checks", "tests")
+    for kind in kinds:
+        made = planning.decide(ask(checking=Checking(kind))).plan
+        assert made is not None
+        trials[kind] = made.trials[0]
+    assert 0.6 < trials["checks"].false_accept < 0.75
+    assert trials["checks"].given_wrong > 0.25
+    assert trials["tests"].false_accept == PlanSpec().false_accept
+    assert trials["tests"].given_wrong < 0.1
+
+
+@given(declared=st.floats(0, 1), wrong=st.integers(0, 300), share=st.floats(0, 1))
+def test_what_is_declared_of_checks_gives_way_to_what_they_did(declared: float, wrong: int, share: float) -> None:
+    seen = {(WRONG, "small", "tests", "default"): (float(wrong), wrong * share)}
+    learnt_ = Prior(seen).accepted_wrong("small", declared)
+    assert min(declared, share) - 1e-9 <= learnt_ <= max(declared, share) + 1e-9
+    assert abs(learnt_ - share) <= abs(declared - share) * 20 / (20 + wrong) + 1e-9
+    assert Prior(seen).mean(("", "small")) == Prior({}).mean(("", "small"))

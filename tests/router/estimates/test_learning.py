@@ -39,7 +39,7 @@ async def verify(ledger: SqlLedger, request_id: str, passed: bool, **facts: str)
 async def test_an_answer_that_was_tested_is_an_outcome_of_its_request(router: Router, ledger: SqlLedger) -> None:
     await complete(router, replace(REQUEST, request_id="one", checking=Checking("acceptance")))
     await complete(router, replace(REQUEST, request_id="two", tried=("small",)))
-    await verify(ledger, "one", False, level="tests")
+    await verify(ledger, "one", False, level="tests", failed_at="lint")
     await verify(ledger, "two", True, level="tests")
     weak, strong = await audited(ledger)
     assert isinstance(weak, Outcome)
@@ -47,6 +47,7 @@ async def test_an_answer_that_was_tested_is_an_outcome_of_its_request(router: Ro
     assert (weak.model, weak.passed, weak.context) == ("small", False, Context("acceptance", "default"))
     assert (strong.model, strong.passed, strong.context) == ("middle", True, Context("", "default"))
     assert weak.features.digest == strong.features.digest == of_request(REQUEST).digest
+    assert (weak.failed_at, strong.failed_at) == ("lint", "")
     assert 0 < weak.cost_usd < strong.cost_usd
     assert weak.seconds >= 0
     assert weak.version
