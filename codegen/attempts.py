@@ -7,7 +7,6 @@ stronger model. Limits are checked before every call.
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -20,6 +19,7 @@ from codegen.protocol import CallHistory, Context, Draft, Evidence, Plan, Proof,
 from codegen.pytest_run import TestReport
 from codegen.spec import CodegenSpec
 from codegen.steps import Steps
+from codegen.turns import Turns, samples_of
 from inference.collect import complete
 from inference.errors import ContextLengthExceeded, NoStrongerModel
 from inference.protocol import Caller, ChatRequest, Completion, Engine, Message, Sampling
@@ -47,23 +47,25 @@ class Assignment:
 
 @dataclass(slots=True)
 class _Progress:
+    turns: Turns
     drafts: list[Draft] = field(default_factory=list)
     verifications: list[Verification] = field(default_factory=list)
-    per_model: Counter[str] = field(default_factory=Counter)
-    tried: list[str] = field(default_factory=list)
 
     @property
     def cost_usd(self) -> Decimal:
         return sum((draft.cost_usd for draft in self.drafts), Decimal(0))
 
-    def add(self, draft: Draft, verification: Verification, attempts_per_tier: int) -> None:
-        """Take note; a model that used up its attempts, or repeats itself, makes room for a stronger one."""
+    @property
+    def shows_findings(self) -> bool:
+        """Whether the next draft is asked for with what the checks found in the last one."""
+        return bool(self.drafts) and not self.turns.again
+
+    def add(self, draft: Draft, verification: Verification) -> None:
+        """Take note; a model that had its turns, or repeats itself, makes room for a stronger one."""
         repeated = draft.patch is not None and any(draft.patch == earlier.patch for earlier in self.drafts)
         self.drafts.append(draft)
         self.verifications.append(verification)
-        self.per_model[draft.model] += 1
-        if (repeated or self.per_model[draft.model] >= attempts_per_tier) and draft.model not in self.tried:
-            self.tried.append(draft.model)
+        self.turns.took(draft.model, draft.samples, repeated=repeated)
 
 
 class Attempts:
@@ -86,14 +88,14 @@ class Attempts:
 
     async def until_proven(self, assignment: Assignment, steps: Steps) -> Proof:
         """Attempt until the ladder is green or a limit is reached. Raises engine and sandbox errors."""
-        progress, started = _Progress(), time.monotonic()
+        progress, started = _Progress(Turns(assignment.plan.attempts_per_tier)), time.monotonic()
         while (limit := self._limit(assignment.plan, progress, started)) is None:
             try:
                 draft, verification = await self._attempt(assignment, progress, steps)
             except NoStrongerModel as error:  # none that is stronger, or none that the rest of the budget pays for
                 limit = error.message
                 break
-            progress.add(draft, verification, assignment.plan.attempts_per_tier)
+            progress.add(draft, verification)
             if verification.green:
                 return Proof(draft.patch, verification, len(progress.drafts), progress.cost_usd)
         last = progress.verifications[-1] if progress.verifications else Verification(())
@@ -106,7 +108,8 @@ class Attempts:
         )
         verification = await self._verified(assignment, draft, number, steps)
         if self._answers and (verification.green or verification.red):
-            await self._answers.verified(draft.request_id, verification.green, tested=True)
+            failed_at = verification.failed_at
+            await self._answers.verified(draft.request_id, verification.green, tested=True, failed_at=failed_at)
         return draft, verification
 
     async def _verified(self, assignment: Assignment, draft: Draft, number: int, steps: Steps) -> Verification:
@@ -146,6 +149,7 @@ class Attempts:
             usage.completion_tokens,
             usage.cost_usd,
             request_id,
+            samples_of(completion),
         )
 
     async def _answer(self, assignment: Assignment, progress: _Progress, number: int) -> tuple[str, Completion]:
@@ -166,7 +170,7 @@ class Attempts:
 
     def _messages(self, assignment: Assignment, progress: _Progress, excerpts: list[str]) -> tuple[Message, ...]:
         question = prompts.draft(assignment.task.request.instruction, excerpts)
-        if not progress.drafts:
+        if not progress.shows_findings:
             return question
         findings = progress.verifications[-1].findings[: self._spec.evidence_characters]
         return prompts.repair(question, progress.drafts[-1].answer, findings)
@@ -184,9 +188,10 @@ class Attempts:
                 return f"{request_id}.{retry}", charged(past.completion, lost_usd)
             lost_usd += past.cost_usd
             retry += 1
-        fresh = not progress.per_model or all(model in progress.tried for model in progress.per_model)
+        turns = progress.turns
+        temperature = prompts.REPAIR_TEMPERATURE if turns.repairing else 0.0
         sampling = Sampling(
-            temperature=0.0 if fresh else prompts.REPAIR_TEMPERATURE,
+            temperature=prompts.DRAW_TEMPERATURE if turns.again else temperature,
             seed=len(progress.drafts),
             max_tokens=self._spec.answer_tokens,
         )
@@ -194,11 +199,11 @@ class Attempts:
             model=assignment.task.request.model,
             messages=messages,
             sampling=sampling,
-            caller=assignment.caller(with_findings=bool(progress.drafts)),
-            tried=tuple(progress.tried),
+            caller=assignment.caller(with_findings=progress.shows_findings),
+            tried=tuple(turns.tried),
             max_cost_usd=assignment.plan.budget_usd - progress.cost_usd - lost_usd,
             request_id=f"{request_id}.{retry}",
-            checked=True,
+            checking=turns.checking("acceptance" if _acceptance(assignment.task) else "task"),
         )
         return request.request_id, charged(await complete(self._engine, request), lost_usd)
 

@@ -15,6 +15,8 @@ PROMPT_VERSION = "1"
 SYSTEM = "You write Python. Answer with one code block."
 REPAIR_TEMPERATURE = 0.4
 """What a repair is drawn with: the same answer again would help nobody."""
+DRAW_TEMPERATURE = 0.6
+"""What further draws of a plan are drawn with, for the same reason (Brown et al. 2024, Large Language Monkeys)."""
 
 
 def excerpt(path: str, start_line: int, end_line: int, text: str) -> str:

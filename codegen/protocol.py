@@ -124,7 +124,7 @@ class Patch:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """One answer of a model, to the call `request_id`.
+    """One answer of a model, to the call `request_id`; `samples` as a router's plan has them (turns.py).
 
     `patch` is None when the answer was malformed; its bytes are kept all the same.
     """
@@ -138,6 +138,7 @@ class Draft:
     completion_tokens: int
     cost_usd: Decimal
     request_id: str = ""
+    samples: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +167,12 @@ class Verification:
     @property
     def red(self) -> bool:
         """A rung failed; inconclusive is no failure either."""
-        return any(item.outcome == "fail" for item in self.evidence)
+        return bool(self.failed_at)
+
+    @property
+    def failed_at(self) -> str:
+        """The rung that failed; empty if none did."""
+        return next((item.rung for item in self.evidence if item.outcome == "fail"), "")
 
     @property
     def findings(self) -> str:
@@ -226,10 +232,10 @@ class PastCall:
 class VerifiedAnswers(Protocol):
     """Who wants to know which answers passed verification, such as whoever compares models."""
 
-    async def verified(self, request_id: str, passed: bool, *, tested: bool) -> None:
+    async def verified(self, request_id: str, passed: bool, *, tested: bool, failed_at: str = "") -> None:
         """The answer to a call passed or failed; telling it again is harmless. Doubt is not told.
 
-        `tested`: tests were among the checks, whether or not it came to them.
+        `tested`: tests were among the checks, whether or not it came to them. `failed_at` is the rung that failed.
         """
         ...
 

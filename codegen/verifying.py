@@ -1,4 +1,4 @@
-"""Answers that are given only when they passed: draft, check in the sandbox, repair, go up a tier.
+"""Answers that are given only when they passed: draft, check in the sandbox, repair or draw again, go up a tier.
 
 An Engine around an Engine; what asks for no verification passes through untouched. What is checked, and how, is
 `answers.py`'s. Who calls it: the routes, through the appliance's engine.
@@ -7,7 +7,6 @@ An Engine around an Engine; what asks for no verification passes through untouch
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -16,6 +15,7 @@ from codegen.answers import AnswerCheck, check_for
 from codegen.ladder import Ladder
 from codegen.protocol import Verification, VerifiedAnswers
 from codegen.spec import CodegenSpec
+from codegen.turns import Turns, samples_of
 from inference.collect import complete
 from inference.errors import EngineError, EngineUnavailable, NoStrongerModel, UnsupportedParameter
 from inference.protocol import (
@@ -30,7 +30,7 @@ from inference.protocol import (
     Tokens,
     Usage,
 )
-from inference.verification import Attempted, Verified, Verify
+from inference.verification import Attempted, Checking, Verified, Verify
 from sandbox.protocol import SandboxError
 
 PREFIX = "verified/"
@@ -49,14 +49,13 @@ class NotVerified(EngineError):
 class _Progress:
     """What was tried so far, and what it cost."""
 
+    turns: Turns
     started: float = field(default_factory=time.monotonic)
     attempts: list[Attempted] = field(default_factory=list)
-    tried: list[str] = field(default_factory=list)
-    turns: Counter[str] = field(default_factory=Counter)
     usage: Usage = field(default_factory=Usage)
     last: tuple[str, str] | None = None  # an answer, and what the checks found
 
-    def add(self, completion: Completion, verification: Verification, per_tier: int) -> Attempted:
+    def add(self, completion: Completion, verification: Verification) -> Attempted:
         """Take an attempt in; a model that had its turns is not asked again."""
         decisive = verification.evidence[-1]
         outcome = "pass" if verification.green else decisive.outcome
@@ -72,11 +71,8 @@ class _Progress:
         )
         self.attempts.append(attempted)
         self.usage = _sum(self.usage, completion.usage)
-        self.turns[completion.model] += 1
+        self.turns.took(completion.model, samples_of(completion))
         self.last = (completion.text, verification.findings)
-        if self.turns[completion.model] >= per_tier:
-            self.tried.append(completion.model)
-            self.last = None  # a stronger model starts afresh
         return attempted
 
 
@@ -102,9 +98,7 @@ class VerifyingEngine:
 
     def stream(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         """The engine's answer, or one that passed. Raises `EngineError`."""
-        if request.model.startswith(PREFIX):
-            verify = request.verify or Verify()
-            request = replace(request, model=request.model.removeprefix(PREFIX), verify=verify)
+        request = by_name(request)
         if request.verify is None:
             return self._engine.stream(request)
         return self._verified(request, request.verify)
@@ -127,31 +121,39 @@ class VerifyingEngine:
 
     async def _verified(self, request: ChatRequest, verify: Verify) -> AsyncGenerator[Chunk, None]:
         _refuse_what_cannot_be_verified(request)
-        check, progress = await self._check_for(verify), _Progress()
+        check, progress = await self._check_for(verify), _Progress(Turns(self._spec.attempts_per_tier))
         while True:
             number = len(progress.attempts) + 1
             yield Chunk(verified=Verified(f"attempt {number}: asking for a draft"))
-            completion = await self._draft(request, progress, check.wanted)
+            completion = await self._draft(request, verify, progress, check.wanted)
             yield Chunk(verified=Verified(f"attempt {number}: checking the draft of {completion.model}"))
             verification = await self._judge(check, completion.text)
-            attempted = progress.add(completion, verification, self._spec.attempts_per_tier)
+            attempted = progress.add(completion, verification)
             if self._answers and (verification.green or verification.red):
-                tested = bool(verify.tests)
-                await self._answers.verified(_draft_id(request, number), verification.green, tested=tested)
+                await self._answers.verified(
+                    _draft_id(request, number),
+                    verification.green,
+                    tested=bool(verify.tests),
+                    failed_at=verification.failed_at,
+                )
             if verification.green:
                 for chunk in _given(completion, progress):
                     yield chunk
                 return
             yield Chunk(verified=Verified(f"attempt {number}: {attempted.check} did not pass"))
 
-    async def _draft(self, request: ChatRequest, progress: _Progress, wanted: str) -> Completion:
+    async def _draft(self, request: ChatRequest, verify: Verify, progress: _Progress, wanted: str) -> Completion:
         number = len(progress.attempts) + 1
         if number > self._spec.max_attempts:
             raise _not_verified(f"The limit of {self._spec.max_attempts} attempts is reached.", progress)
         if time.monotonic() - progress.started > self._spec.max_minutes * 60:
             raise _not_verified(f"The limit of {self._spec.max_minutes:g} minutes is reached.", progress)
-        messages, sampling = request.messages, request.sampling
-        if progress.last is not None:
+        messages, sampling, turns = request.messages, request.sampling, progress.turns
+        if turns.again:
+            seed = None if sampling.seed is None else sampling.seed + number - 1
+            temperature = max(sampling.temperature, prompts.DRAW_TEMPERATURE)
+            sampling = replace(sampling, temperature=temperature, seed=seed)
+        elif turns.repairing and progress.last:  # a stronger model starts afresh
             answer, findings = progress.last
             messages = prompts.repair(messages, answer, findings[: self._spec.evidence_characters], wanted)
             sampling = replace(sampling, temperature=max(sampling.temperature, prompts.REPAIR_TEMPERATURE))
@@ -160,10 +162,10 @@ class VerifyingEngine:
             request,
             messages=messages,
             sampling=sampling,
-            tried=(*request.tried, *progress.tried),
-            max_cost_usd=limit,
+            tried=(*request.tried, *turns.tried),
             verify=None,
-            checked=True,
+            checking=turns.checking(verify.kind),
+            max_cost_usd=limit,
             request_id=_draft_id(request, number),
         )
         try:
@@ -182,6 +184,18 @@ class VerifyingEngine:
             return await check.check(answer)
         except SandboxError as error:
             raise EngineUnavailable(f"The answer could not be checked: {error}") from error
+
+
+def by_name(request: ChatRequest) -> ChatRequest:
+    """The request; what the prefix of its model's name asks for is in its field."""
+    if not request.model.startswith(PREFIX):
+        return request
+    return replace(request, model=request.model.removeprefix(PREFIX), verify=request.verify or Verify())
+
+
+def drafted(request: ChatRequest) -> ChatRequest:
+    """The request as the engine is asked it first; one that asks for no verification as it is."""
+    return replace(request, verify=None, checking=Checking(request.verify.kind)) if request.verify else request
 
 
 def _refuse_what_cannot_be_verified(request: ChatRequest) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 from fastapi import Path as PathParameter
 
-from codegen.verifying import PREFIX
+from codegen.verifying import by_name, drafted
 from gateway.access import CallerOf
 from gateway.errors import UnknownRoute
 from inference.openai.requests import ChatBody
@@ -25,9 +25,11 @@ def routes_router(router: Router, ledger: Records, developer: CallerOf) -> APIRo
 
     @api.post("/explain")
     async def explain(body: ChatBody, caller: Annotated[Caller, Depends(developer)]) -> dict[str, object]:
-        """The models that would be asked for this chat, in order, those that would not, and why."""
-        asked = body.model_copy(update={"model": body.model.removeprefix(PREFIX)})
-        request = asked.read(caller, new_request_id())
+        """The models that would be asked for this chat, in order, those that would not, and why.
+
+        Of an answer that is to be verified: for its first draft.
+        """
+        request = drafted(by_name(body.read(caller, new_request_id())))
         return {"object": "route.decision", **decision(router.decide(request), request)}
 
     @api.get("/{request_id}")

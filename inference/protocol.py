@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal, Protocol
 
-from inference.verification import Verified, Verify
+from inference.verification import Checking, Verified, Verify
 
 Role = Literal["system", "user", "assistant", "tool"]
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
@@ -119,7 +119,7 @@ class ChatRequest:
     `suffix` turns a completion into fill-in-the-middle. `tried` names models whose answer to this request failed
     verification: a router answers with a stronger one, a single engine ignores it. `max_cost_usd` is the most the call
     may cost at worst: a priced router sees to it before anything is sent. `deadline` is in seconds since the epoch.
-    `priority` is for our queues. What asks to `verify` is for an engine that does; it asks others with `checked`.
+    `priority` is for our queues. What asks to `verify` is for an engine that does; it asks others with `checking`.
     """
 
     model: str
@@ -138,7 +138,7 @@ class ChatRequest:
     priority: Priority = "interactive"
     request_id: str = field(default_factory=new_request_id)
     verify: Verify | None = None
-    checked: bool = False
+    checking: Checking | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ from router.decide import Decider, Rules
 from router.errors import NotNow, PolicyRefused, QuotaExceeded
 from router.fallback import may_be_replaced, without
 from router.limits import Slots
-from router.planning import Planner
+from router.planning import Planner, told
 from router.policy import prompt_bytes
 from router.prefixes import Memory
 from router.privacy.assessment import outbound
@@ -148,15 +148,15 @@ class Router:
 
     def _observed(self, chunk: Chunk, record: CallRecord, model: ModelBase, request: ChatRequest) -> Chunk:
         """Count a chunk; the first carries the route, the last the price."""
-        route = ""
+        route, verified = "", chunk.verified
         if record.first_chunk_seconds is None:
             record.first_chunk_seconds = time.monotonic() - record.started
-            route = record.route.line(model)
+            route, verified = record.route.line(model), told(record.route, model)
             self._memory.sent(request, model, record.route.adapter)
         shown = self._versions.shown_as(model, chunk.model)
         if route or chunk.usage or chunk.route or chunk.model != shown:  # most are passed on as they are
             usage = chunk.usage and replace(chunk.usage, cost_usd=model.price.cost_usd(chunk.usage))
-            chunk = replace(chunk, route=route, usage=usage, model=shown)
+            chunk = replace(chunk, route=route, usage=usage, model=shown, verified=verified)
         record.collector.add(chunk)
         return chunk
 

@@ -44,6 +44,16 @@ class PlanSpec(Spec):
     explore: Annotated[float, Field(ge=0, le=0.5)] = Field(
         default=0.0, description="Share of requests that start with any model that may answer, to learn of all."
     )
+    most_samples: Annotated[int, Field(ge=1, le=10)] = Field(
+        default=1,
+        description="Draws that the first model may be given, if so many are worth it; with 1, its answer is repaired.",
+    )
+
+    @model_validator(mode="after")
+    def _tells_right_from_wrong(self) -> PlanSpec:
+        if self.true_accept < self.false_accept:
+            raise ValueError("true_accept must be at least false_accept: checks accept what is right sooner")
+        return self
 
 
 class RouteSpec(Spec):

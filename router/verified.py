@@ -11,6 +11,7 @@ from router.versions.versions import Versions
 
 VERIFIED_STREAM = "verifications"
 TESTED = "tests"
+"""Both the level of a verification that had tests, and the check that those which fail their tests failed at."""
 
 
 def verified_key(request_id: str) -> str:
@@ -25,8 +26,8 @@ class VerifiedCalls:
         self._ledger = ledger
         self._versions = versions
 
-    async def verified(self, request_id: str, passed: bool, *, tested: bool) -> None:
-        """An answer passed or failed; doubt is not reported. Raises `LedgerError`.
+    async def verified(self, request_id: str, passed: bool, *, tested: bool, failed_at: str = "") -> None:
+        """An answer passed, or failed at a check; doubt is not reported. Raises `LedgerError`.
 
         Only what was `tested` teaches estimates (router/estimates/learning.py).
 
@@ -44,7 +45,7 @@ class VerifiedCalls:
             call.actor,
             call.tenant,
             cause=call.seq,
-            data={**facts, "passed": passed, "level": TESTED if tested else "checks"},
+            data={**facts, "passed": passed, "level": TESTED if tested else "checks", "failed_at": failed_at},
             key=verified_key(request_id),
         )
         await self._ledger.append(draft)

@@ -32,16 +32,20 @@ AsJson = Annotated[bool, typer.Option("--json", help="JSON with all fields.")]
 def explain(
     prompt: Annotated[str, typer.Argument(help="What would be asked.")],
     model: Annotated[str, typer.Option(help="A model or a route.")] = "auto",
+    tests: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="Tests of a verified answer.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Say which models would be asked, in order, which would not, and why. Nothing is sent."""
-    body = {"model": model, "messages": [{"role": "user", "content": prompt}]}
+    body: dict[str, object] = {"model": model, "messages": [{"role": "user", "content": prompt}]}
+    if tests:
+        body["verify"] = {"tests": tests.read_text()}
     with connected() as client:
         decision = client.post("/v1/routes/explain", body)
     if as_json:
         typer.echo(json.dumps(decision))
         return
     out.print(f"{escape(decision['asked'])}: {escape(decision['reason'])}")
+    _print_plan(decision)
     features = ", ".join(f"{name} {value:g}" for name, value in decision["features"].items() if value)
     out.print(f"difficulty {decision['difficulty']:g} ({features or 'nothing that makes it hard'})")
     columns = ["candidate", "version", "tier", "where", "expected usd", "at worst"]
@@ -138,6 +142,7 @@ def _print_call(call: Mapping[str, Any]) -> None:
     verified = {True: ", verified", False: ", failed verification", None: ""}[call["verified"]]
     out.print(f"{call['time']}  {escape(call['asked'])}: {call['ending']}{verified}")
     out.print(f"  {escape(call['model'])}@{escape(call['version'])} ({call['tier']}): {escape(call['reason'])}")
+    _print_plan(call)
     cached = f" ({call['cached_tokens']} cached)" if call.get("cached_tokens") else ""
     tokens = f"{call['prompt_tokens']}{cached} + {call['completion_tokens']} tokens"
     waited = f", {call['waited_seconds']:g} of them for a slot" if call.get("waited_seconds") else ""
@@ -151,6 +156,27 @@ def _print_call(call: Mapping[str, Any]) -> None:
     for other in call["taken_over"]:
         out.print(f"  taken over from {escape(other['model'])}: {escape(other['error'])}")
     _print_passed_over(call)
+
+
+def _print_plan(decision: Mapping[str, Any]) -> None:
+    """By what was known: the artefact's digest, under which the ledger keeps it."""
+    if plan := decision.get("plan"):
+        for trial in plan["trials"]:
+            _print_trial(trial)
+        if estimates := plan.get("estimates"):
+            out.print(f"  planned by estimates {escape(estimates)}")
+
+
+def _print_trial(trial: Mapping[str, Any]) -> None:
+    """What checks let through, and what comes of it; records of before these were estimated have none of it."""
+    if "given_right" not in trial:
+        return
+    weak, strong = escape(trial["weak"]), escape(trial["strong"])
+    accepts = f"{trial['true_accept']:.3g} of right and {trial['false_accept']:.3g} of wrong answers"
+    out.print(f"  of {weak}, checks accept {accepts}; {strong} passes {trial['rescue']:.3g} of what it fails")
+    out.print(
+        f"  so a right answer is given with {trial['given_right']:.3g}, a wrong one with {trial['given_wrong']:.3g}"
+    )
 
 
 def _print_passed_over(decision: Mapping[str, Any]) -> None:

@@ -49,16 +49,25 @@ class Estimates(Mapping[str, Estimate]):
         """P(strong passes | weak failed). Far below P(strong passes): what one fails, the other tends to fail too."""
         return self._asked.probability((weak, strong))[0]
 
+    def second_draw(self, model: str) -> float:
+        """P(its second draw for this request passes | its first failed)."""
+        return self._models[model].pass_probability * self._asked.again(model)
+
+    def accepted_wrong(self, model: str, declared: float) -> float:
+        """P(checks without tests accept its answer | it is wrong)."""
+        return self._asked.accepted_wrong(model, declared)
+
     def gain(self, weak: str, strong: str) -> float:
         """How much likelier `strong` passes than `weak`: what asking it instead is worth, before anything ran."""
         return self._models[strong].pass_probability - self._models[weak].pass_probability
 
 
 class Estimator:
-    """Answers for one artefact."""
+    """Answers for one artefact, which its `digest` names."""
 
     def __init__(self, artefact: Artefact) -> None:
         self._artefact = artefact
+        self.digest = artefact.digest
 
     def estimate(self, features: Features, models: Iterable[str], context: Context = NO_CONTEXT) -> Estimates:
         """What a request comes to at each of the models, known or not."""
@@ -81,6 +90,14 @@ class _Asked:
         likely, parts = self.probability(("", model))
         costs, seconds = self._artefact.cost_usd.get(model), self._artefact.seconds.get(model)
         return Estimate(likely, self._artefact.prior.seen(("", model)), parts, costs, seconds)
+
+    def again(self, model: str) -> float:
+        """What is left of a model's chance after a draw that failed."""
+        return self._artefact.prior.again(model, self._context)
+
+    def accepted_wrong(self, model: str, declared: float) -> float:
+        """What checks without tests accept of a model's wrong answers."""
+        return self._artefact.prior.accepted_wrong(model, declared)
 
     def probability(self, head: Head) -> tuple[float, Mapping[str, float]]:
         """Of a head, and what its parts said."""

@@ -27,5 +27,6 @@ def explore(feasible: Sequence[str], best: str, share: float, draw: float) -> Ex
     if best not in feasible:
         raise ValueError(f"{best} may not answer; feasible: {', '.join(feasible)}.")
     each = share / len(feasible)
-    model = feasible[int(draw / each)] if draw < share and each > 0 else best
+    place = min(int(draw / each), len(feasible) - 1) if draw < share and each > 0 else None  # a quotient may round up
+    model = best if place is None else feasible[place]
     return Explored(model, each + (1 - share if model == best else 0.0), model != best)

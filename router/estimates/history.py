@@ -16,12 +16,14 @@ from router.estimates.artefact import Quantiles
 from router.estimates.features import Features
 from router.estimates.head import Seen
 from router.estimates.outcome import Context, Outcome
-from router.estimates.prior import Head, Key, Prior
+from router.estimates.prior import WRONG, Head, Key, Prior
 
 # The newest ones; more would make an estimate take longer than it may.
 MOST_REQUESTS = 20_000
 _DAY_SECONDS = 86_400.0
 _ANOTHER_VERSION = 1 / 3
+# First draws say what a model passes, second ones how alike its draws are; further ones follow from both.
+_LAST_DRAW = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,11 @@ def arranged(outcomes: Sequence[Outcome], weights: Sequence[float]) -> History:
         if digest in kept:
             requests.setdefault(digest, outcome.features)
             last[digest][outcome.model] = (outcome, weight)
-            found["", outcome.model].append((digest, outcome.passed, weight, outcome.context))
+            if outcome.draw <= _LAST_DRAW:
+                head = ("" if outcome.draw == 1 else outcome.model, outcome.model)
+                found[head].append((digest, outcome.passed, weight, outcome.context))
+            if outcome.context.task_type == "tests" and outcome.failed_at:
+                found[WRONG, outcome.model].append((digest, outcome.failed_at == "tests", weight, outcome.context))
     for digest, models in last.items():
         for weak, (failed, _) in models.items():
             for strong, (outcome, weight) in models.items():

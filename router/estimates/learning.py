@@ -11,9 +11,10 @@ from dataclasses import asdict
 from typing import Any
 
 from inference.collect import request_from_bytes
+from inference.protocol import ChatRequest
 from ledger.protocol import Draft, Entry, Ledger, UnknownBody
 from router.estimates.artefact import Artefact, UnknownArtefact
-from router.estimates.features import Features, of_request
+from router.estimates.features import of_request
 from router.estimates.informing import Sources
 from router.estimates.outcome import Context, InfrastructureFailure, Outcome
 from router.record import CALLS_STREAM, call_key
@@ -26,33 +27,32 @@ TRAINED = "estimates.trained"
 async def audited(ledger: Ledger) -> list[Outcome | InfrastructureFailure]:
     """What the ledger knows of answers that were tested, and of calls that failed. Raises `LedgerError`."""
     found: list[Outcome] = []
-    known: dict[str, Features | None] = {}
     for verification in await ledger.read(stream=VERIFIED_STREAM, types=("call.verified",)):
         if verification.data.get("level") != TESTED:
             continue
         call = await ledger.find(call_key(str(verification.data["request_id"])))
         if call is None or call.input_digest is None:
             continue
-        if call.input_digest not in known:
-            known[call.input_digest] = await _features(ledger, call.input_digest)
-        if features := known[call.input_digest]:
-            found.append(_outcome(call, features, verification.data))
+        if request := await _request(ledger, call.input_digest):
+            found.append(_outcome(call, request, verification.data))
     failed = await ledger.read(stream=CALLS_STREAM, types=("call.failed",))
     return [*found, *(InfrastructureFailure(str(call.data["model"]), call.time, _workload(call)) for call in failed)]
 
 
-def _outcome(call: Entry, features: Features, verified: Mapping[str, Any]) -> Outcome:
+def _outcome(call: Entry, request: ChatRequest, verified: Mapping[str, Any]) -> Outcome:
     facts: Mapping[str, Any] = call.data
     return Outcome(
-        features,
+        of_request(request),
         str(facts["model"]),
         bool(verified["passed"]),
         float(call.cost_usd),
         float(facts["total_seconds"]),
         call.time,
-        Context(str(verified.get("task_type") or ""), call.tenant),
+        Context.of(request),
         str(facts.get("version") or ""),
         _workload(call),
+        request.checking.draw if request.checking else 1,
+        str(verified.get("failed_at") or ""),
     )
 
 
@@ -60,10 +60,10 @@ def _workload(call: Entry) -> str:
     return str(call.data.get("workload", ""))
 
 
-async def _features(ledger: Ledger, digest: str) -> Features | None:
-    """Of a request as it was recorded; None where that is gone or was written by another version."""
+async def _request(ledger: Ledger, digest: str) -> ChatRequest | None:
+    """As it was recorded; None where that is gone or was written by another version."""
     try:
-        return of_request(request_from_bytes(await ledger.get_body(digest)))
+        return request_from_bytes(await ledger.get_body(digest))
     except (UnknownBody, ValueError):
         return None
 

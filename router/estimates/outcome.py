@@ -8,15 +8,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from inference.protocol import ChatRequest
 from router.estimates.features import Features
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What is known of a request besides its text; empty where it is not."""
+    """What is known of a request besides its text; empty where it is not. `task_type` says what checks the answer."""
 
     task_type: str = ""
     tenant: str = ""
+
+    @classmethod
+    def of(cls, request: ChatRequest) -> Context:
+        """Read when it is decided and again, from the record, when its outcome is learnt."""
+        return cls(request.checking.kind if request.checking else "", request.caller.tenant)
 
 
 NO_CONTEXT = Context()
@@ -27,7 +33,8 @@ class Outcome:
     """Tests ran on what `model` made of a request, and passed or failed; the same features are the same request.
 
     `cost_usd` and `seconds` are those of the model's call, without the tests. `when` has a time zone. `version` is the
-    model's; what another version than its newest did counts less. `workload` is the request's class, or empty.
+    model's; what another version than its newest did counts less. `workload` is the request's class, or empty. `draw`
+    counts a plan's draws from the model; `failed_at` is the check that a failure failed at (empty: not known).
     """
 
     features: Features
@@ -39,6 +46,8 @@ class Outcome:
     context: Context = NO_CONTEXT
     version: str = ""
     workload: str = ""
+    draw: int = 1
+    failed_at: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from router.estimates.head import HeadModel, Seen
 from router.estimates.history import History, aged, arranged, quantiles
 from router.estimates.mix import Doubles, Mix, log_loss
 from router.estimates.outcome import InfrastructureFailure, Outcome
-from router.estimates.prior import Head
+from router.estimates.prior import WRONG, Head
 from router.estimates.regression import Regression
 from router.estimates.representation import Reading
 from router.estimates.sparse import Rows
@@ -73,7 +73,7 @@ def train(outcomes: Iterable[Outcome | InfrastructureFailure], spec: TrainingSpe
     )
     weights = aged(audited, spec.half_life_days)
     history = arranged(audited, weights)
-    enough = {head: seen for head, seen in history.heads.items() if _is_enough(seen)}
+    enough = {head: seen for head, seen in history.heads.items() if _is_enough(seen) and _varies(head)}
     known, readings = None, np.zeros((0, 0), dtype=np.float32)
     heads: dict[Head, HeadModel] = {}
     if enough:
@@ -120,6 +120,11 @@ def _choices(history: History, enough: Mapping[Head, Seen]) -> dict[Head, _Choic
                 said.regression[at] = [each.probability(read[row]) for each in fitted]
                 said.neighbours[at] = [rest.nearest(similar, count, mean) for count in _NEIGHBOURS]
     return {head: _choice(found[head], seen) for head, seen in enough.items()}
+
+
+def _varies(head: Head) -> bool:
+    """How alike draws are, and what checks accept, is one number of a model, whatever the request: the prior has it."""
+    return head[0] not in {head[1], WRONG}
 
 
 def _is_enough(seen: Seen) -> bool:

@@ -71,7 +71,7 @@ class ShadowingEngine:
         """
         route = self._router.routes.get(request.model)
         spec = route.shadow if route else None
-        if spec is None or request.checked or not spec.takes(request.request_id):
+        if spec is None or request.checking or not spec.takes(request.request_id):
             return self._router.stream(request)
         return self._followed(request, spec)
 

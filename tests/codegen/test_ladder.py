@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from codegen import pytest_run
 from codegen.ladder import Ladder, Subject
 from codegen.protocol import Patch, Verification
-from codegen.pytest_run import TestReport, run_tests
 from codegen.rungs import RUNGS, fatal_lint, security
 from codegen.rungs import tests as proof_rung
 from ledger.sql_ledger import SqlLedger, open_ledger
@@ -49,7 +49,7 @@ async def sandbox() -> AsyncIterator[Sandbox]:
 
 
 async def climb(sandbox: Sandbox, ledger: SqlLedger, text: str, acceptance: tuple[str, ...] = ()) -> Verification:
-    baseline = await run_tests(sandbox, BEFORE)
+    baseline = await pytest_run.run_tests(sandbox, BEFORE)
     subject = Subject(BEFORE, Patch({"words.py": text}), baseline, acceptance)
     return await Ladder(RUNGS, sandbox, ledger).climb(subject)
 
@@ -64,7 +64,7 @@ async def test_a_good_change_climbs_to_the_top_and_is_remembered(sandbox: Sandbo
 
 
 async def test_what_was_let_go_is_looked_at_and_remembered_again(sandbox: Sandbox, ledger: SqlLedger) -> None:
-    nothing_ran = TestReport(frozenset(), frozenset(), "", None, 0.0)
+    nothing_ran = pytest_run.TestReport(frozenset(), frozenset(), "", None, 0.0)
     subject, ladder = (
         Subject(BEFORE, Patch({"words.py": "def shout(:"}), nothing_ran, ()),
         Ladder(RUNGS, sandbox, ledger),
@@ -106,14 +106,14 @@ async def test_findings_that_stood_there_before_are_not_held_against_a_change(
 ) -> None:
     old = "def run(code):\n    return eval(code)\n"
     before = {**BEFORE, "words.py": BEFORE["words.py"] + old.encode()}
-    subject = Subject(before, Patch({"words.py": GOOD + old}), await run_tests(sandbox, before), ())
+    subject = Subject(before, Patch({"words.py": GOOD + old}), await pytest_run.run_tests(sandbox, before), ())
     assert (await Ladder(RUNGS, sandbox, ledger).climb(subject)).green
 
 
 async def test_without_a_test_that_was_red_nothing_is_proven(sandbox: Sandbox, ledger: SqlLedger) -> None:
     before = {path: content for path, content in BEFORE.items() if path == "words.py"}
     before["test_words.py"] = b"import words\n\ndef test_shout():\n    assert words.shout('a') == 'A'\n"
-    baseline = await run_tests(sandbox, before)
+    baseline = await pytest_run.run_tests(sandbox, before)
     subject = Subject(before, Patch({"words.py": GOOD}), baseline, ())
     verification = await Ladder(RUNGS, sandbox, ledger).climb(subject)
     assert (verification.evidence[-1].outcome, verification.green) == ("inconclusive", False)
@@ -135,7 +135,7 @@ async def test_one_more_of_what_was_there_before_is_a_new_finding(sandbox: Sandb
     run = "\n\ndef run(code):\n    return eval(code)\n"
     before = {**BEFORE, "words.py": BEFORE["words.py"] + run.encode()}
     twice = Patch({"words.py": GOOD + run + run.replace("run", "again")})
-    subject = Subject(before, twice, await run_tests(sandbox, before), ())
+    subject = Subject(before, twice, await pytest_run.run_tests(sandbox, before), ())
     assert (await security(subject, sandbox)).outcome == "fail"
 
 
@@ -146,7 +146,7 @@ async def test_a_check_that_could_not_run_is_no_pass(sandbox: Sandbox, ledger: S
     (broken / "ruff/__main__.py").write_text("raise SystemExit(3)\n")
     without = NsjailSandbox(SandboxSpec(), python=Path(sys.executable).resolve(), site=broken)
     try:
-        subject = Subject(BEFORE, Patch({"words.py": GOOD}), await run_tests(sandbox, BEFORE), ())
+        subject = Subject(BEFORE, Patch({"words.py": GOOD}), await pytest_run.run_tests(sandbox, BEFORE), ())
         evidence = await fatal_lint(subject, without)
     finally:
         await without.close()
@@ -157,7 +157,7 @@ async def test_evidence_for_one_beginning_does_not_count_for_another(sandbox: Sa
     """The same result from other files: what was an old finding there is a new one here."""
     run = "\n\ndef run(code):\n    return eval(code)\n"
     had_it = {**BEFORE, "words.py": BEFORE["words.py"] + run.encode()}
-    baseline = await run_tests(sandbox, BEFORE)
+    baseline = await pytest_run.run_tests(sandbox, BEFORE)
     ladder = Ladder(RUNGS, sandbox, ledger)
     assert (await ladder.climb(Subject(had_it, Patch({"words.py": GOOD + run}), baseline, ()))).green
     introduces = await ladder.climb(Subject(BEFORE, Patch({"words.py": GOOD + run}), baseline, ()))
@@ -170,7 +170,7 @@ async def test_a_test_that_the_change_makes_fail_counts_also_where_it_could_not_
     """Without the change one file cannot be collected; the others must be seen all the same."""
     before = {"words.py": BEFORE["words.py"], "test_shout.py": BEFORE["test_words.py"].split(b"def test_whisper")[0]}
     before["test_whisper.py"] = b"from words import whisper\n\ndef test_it():\n    assert whisper('A') == 'a'\n"
-    baseline = await run_tests(sandbox, before)
+    baseline = await pytest_run.run_tests(sandbox, before)
     assert [set(baseline.passed), set(baseline.failed)] == [{"test_shout.py::test_shout"}, {"test_whisper.py"}]
     patch = Patch({"words.py": "def whisper(text):\n    return text.lower()\n"})
     evidence = await proof_rung(Subject(before, patch, baseline, ()), sandbox)
@@ -180,13 +180,13 @@ async def test_a_test_that_the_change_makes_fail_counts_also_where_it_could_not_
 async def test_a_test_that_fails_for_the_first_time_is_a_failure(sandbox: Sandbox, ledger: SqlLedger) -> None:
     """One that nobody saw before, because it came into the project with newer changes."""
     grown = {**BEFORE, "test_new.py": b"import words\n\ndef test_new():\n    assert not hasattr(words, 'whisper')\n"}
-    subject = Subject(grown, Patch({"words.py": GOOD}), await run_tests(sandbox, BEFORE), ())
+    subject = Subject(grown, Patch({"words.py": GOOD}), await pytest_run.run_tests(sandbox, BEFORE), ())
     evidence = await proof_rung(subject, sandbox)
     assert (evidence.outcome, "test_new.py::test_new" in evidence.summary) == ("fail", True)
 
 
 async def test_an_unknown_beginning_proves_nothing(sandbox: Sandbox, ledger: SqlLedger) -> None:
-    unknown = replace(await run_tests(sandbox, BEFORE), passed=frozenset(), problem="The tests did not end.")
+    unknown = replace(await pytest_run.run_tests(sandbox, BEFORE), passed=frozenset(), problem="The tests did not end.")
     gone = Patch({"words.py": "def whisper(text):\n    return text.lower()\n"})
     evidence = await proof_rung(Subject(BEFORE, gone, unknown, ()), sandbox)
     assert (evidence.outcome, "The tests did not end." in evidence.summary) == ("inconclusive", True)
@@ -197,6 +197,6 @@ async def test_tests_that_the_change_rewrites_do_not_prove_it(
     sandbox: Sandbox, ledger: SqlLedger, acceptance: tuple[str, ...]
 ) -> None:
     emptied = "def test_shout():\n    pass\n\n\ndef test_whisper():\n    assert True\n"
-    baseline = await run_tests(sandbox, BEFORE)
+    baseline = await pytest_run.run_tests(sandbox, BEFORE)
     evidence = await proof_rung(Subject(BEFORE, Patch({"test_words.py": emptied}), baseline, acceptance), sandbox)
     assert (evidence.outcome, "alters the tests" in evidence.summary) == ("inconclusive", True)

@@ -87,6 +87,10 @@ async def test_a_wrong_draft_is_repaired_by_the_same_model_and_given_with_its_ev
     assert right.environment_digest
     assert usage.usage is not None
     assert usage.usage.cost_usd == wrong.cost_usd + right.cost_usd > 0
+    told = [
+        (each.data["passed"], each.data["failed_at"]) for each in await appliance.ledger.read(stream="verifications")
+    ]
+    assert told == [(False, "tests"), (True, "")]
     calls = [entry.key for entry in await appliance.ledger.read(stream="calls")]
     assert calls == [f"call/{request.request_id}.draft-{number}" for number in (1, 2)]
 

@@ -124,6 +124,7 @@ def test_the_appliance_learns_which_model_is_worth_a_try(people: tuple[Path, dic
     plan = "models: [small, strong], plan: {least_outcomes: 5, false_accept: 0}"
     config = SCRIPTED.replace("models: [small, strong]", plan) + "codegen: {attempts_per_tier: 1}\n"
     learning = with_people(tmp_path, people, config).start()
+    ada = learning.keys["ada"]
     try:
         for number in range(8):
             question = [{"role": "user", "content": f"Write whisper(text). This is request {number}."}]
@@ -141,5 +142,13 @@ def test_the_appliance_learns_which_model_is_worth_a_try(people: tuple[Path, dic
         assert first["model"] == "strong"
         assert first["plan"]["start"] == "strong"
         assert re.match(r"small before strong: accepted 0\.\d+ <= \(", first["reason"])
+        digest = first["plan"]["estimates"]
+        assert f"artefact {digest}." in trained.stdout.replace("\n", " ")
+        assert f"planned by estimates {digest}" in learning.bailey("route", "show", request_id, key=ada).stdout
+        (learning.folder / "tests.py").write_text("assert whisper('A') == 'a'")
+        asked = ("route", "explain", question[0]["content"], "--tests", str(learning.folder / "tests.py"))
+        told = learning.bailey(*asked, key=ada).stdout
+        assert "small before strong: accepted 0." in told
+        assert f"planned by estimates {digest}" in told
     finally:
         learning.stop()

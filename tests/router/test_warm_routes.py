@@ -17,6 +17,7 @@ from inference.collect import complete
 from inference.errors import NoStrongerModel
 from inference.protocol import Caller, ChatRequest, Message, Sampling
 from inference.scripted import ScriptedEngine
+from inference.verification import Checking
 from ledger.protocol import tenant_account
 from ledger.sql_ledger import SqlLedger
 from router.decide import Decider, Rules
@@ -135,9 +136,9 @@ def test_what_may_not_be_seen_or_paid_for_is_not_asked_however_warm() -> None:
 
 def test_a_plan_has_said_whom_to_start_with() -> None:
     house = House(declared := catalog(), plan=PlanSpec(least_outcomes=10))
-    house.decider.planner.estimator = learnt({"small": True, "middle": True, "cloud": True})
+    house.decider.planner.estimators = {"": learnt({"small": True, "middle": True, "cloud": True})}
     house.cached(declared.get("middle"), TALK[0])
-    route = house.decide(*TALK, checked=True)
+    route = house.decide(*TALK, checking=Checking("tests"))
     assert route.plan is not None
     assert (route.plan.start, names(route)) == ("small", ["small", "middle", "cloud"])
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from router.estimates.exploration import explore
@@ -12,6 +12,7 @@ FEASIBLE = st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=6, unique=
 DRAWS = 2000
 
 
+@example(["a", "b", "c"], 1.0, 0.9999999999999999)
 @given(FEASIBLE, st.floats(0, 1), st.floats(0, 1, exclude_max=True))
 def test_it_stays_among_the_feasible(feasible: list[str], share: float, draw: float) -> None:
     asked = explore(feasible, feasible[0], share, draw)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from inference.collect import complete
 from inference.errors import EngineUnavailable
 from inference.protocol import Caller, ChatRequest, Message
+from inference.verification import Checking
 from ledger.protocol import Draft, JsonValue
 from ledger.sql_ledger import SqlLedger
 from router.estimates.artefact import UnknownArtefact
@@ -17,6 +19,7 @@ from router.estimates.features import featurize, of_request
 from router.estimates.learning import ESTIMATES_STREAM, TRAINED, audited, keep, newest
 from router.estimates.outcome import Context, InfrastructureFailure, Outcome
 from router.estimates.training import TrainingSpec, train
+from router.record import call_key
 from router.router import Router
 from router.verified import VERIFIED_STREAM, verified_key
 from tests.router.conftest import rules, scripted
@@ -34,16 +37,17 @@ async def verify(ledger: SqlLedger, request_id: str, passed: bool, **facts: str)
 
 
 async def test_an_answer_that_was_tested_is_an_outcome_of_its_request(router: Router, ledger: SqlLedger) -> None:
-    await complete(router, replace(REQUEST, request_id="one"))
+    await complete(router, replace(REQUEST, request_id="one", checking=Checking("acceptance")))
     await complete(router, replace(REQUEST, request_id="two", tried=("small",)))
-    await verify(ledger, "one", False, level="tests", task_type="fix")
+    await verify(ledger, "one", False, level="tests", failed_at="lint")
     await verify(ledger, "two", True, level="tests")
     weak, strong = await audited(ledger)
     assert isinstance(weak, Outcome)
     assert isinstance(strong, Outcome)
-    assert (weak.model, weak.passed, weak.context) == ("small", False, Context("fix", "default"))
+    assert (weak.model, weak.passed, weak.context) == ("small", False, Context("acceptance", "default"))
     assert (strong.model, strong.passed, strong.context) == ("middle", True, Context("", "default"))
     assert weak.features.digest == strong.features.digest == of_request(REQUEST).digest
+    assert (weak.failed_at, strong.failed_at) == ("lint", "")
     assert 0 < weak.cost_usd < strong.cost_usd
     assert weak.seconds >= 0
     assert weak.version
@@ -57,6 +61,34 @@ async def test_answers_without_tests_and_calls_that_nobody_knows_are_none(router
     await complete(router, replace(REQUEST, request_id="four"))
     await verify(ledger, "five", True, level="tests")
     assert await audited(ledger) == []
+
+
+async def test_which_draw_an_answer_was_is_known_from_its_request(router: Router, ledger: SqlLedger) -> None:
+    for draw in (1, 2):
+        again = "small" if draw > 1 else ""
+        await complete(router, replace(REQUEST, request_id=f"{draw}", checking=Checking("tests", draw, again)))
+        await verify(ledger, f"{draw}", draw == 2, level="tests")
+    first, second = await audited(ledger)
+    assert isinstance(first, Outcome)
+    assert isinstance(second, Outcome)
+    assert (first.draw, second.draw) == (1, 2)
+    assert first.features.digest == second.features.digest
+    prior = train([first, second], TrainingSpec()).prior
+    assert (prior.seen(("", "small")), prior.seen(("small", "small"))) == pytest.approx((1, 1), abs=1e-3)
+
+
+async def test_a_request_of_an_older_record_still_teaches(router: Router, ledger: SqlLedger) -> None:
+    """Before `checking` said how, a field `checked` said that an answer would be checked."""
+    await complete(router, replace(REQUEST, request_id="one"))
+    (call,) = await ledger.read(stream="calls")
+    older = {**json.loads(await ledger.get_body(str(call.input_digest))), "checked": True}
+    del older["checking"]
+    digest = await ledger.put_body(json.dumps(older).encode())
+    await ledger.append(Draft("calls", call.type, "ada", data={**call.data}, input_digest=digest, key=call_key("two")))
+    await verify(ledger, "two", True, level="tests")
+    (outcome,) = await audited(ledger)
+    assert isinstance(outcome, Outcome)
+    assert outcome.context == Context("", "default")
 
 
 async def test_a_machine_that_failed_is_another_event(ledger: SqlLedger) -> None:

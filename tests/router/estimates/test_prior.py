@@ -9,9 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from router.estimates.artefact import Artefact
+from router.estimates.estimator import Estimator
 from router.estimates.history import aged, arranged
 from router.estimates.outcome import Context
 from router.estimates.prior import Prior
+from router.estimates.training import TrainingSpec, train
 from tests.router.estimates.made import outcomes
 
 COUNTS = st.floats(0, 1000)
@@ -64,3 +67,34 @@ def test_what_is_new_counts_more_than_what_is_old() -> None:
     fading = arranged([*old, *new], aged([*old, *new], 30)).prior()
     lasting = arranged([*old, *new], aged([*old, *new], 3650)).prior()
     assert fading.mean(("", "small")) > 0.5 > lasting.mean(("", "small"))
+
+
+@given(st.floats(0, 500), RATES, st.integers(0, 60), RATES)
+def test_a_second_draw_starts_at_a_tenth_of_the_first_and_moves_to_what_was_seen(
+    n: float, rate: float, seen: int, again: float
+) -> None:
+    context = Context("tests", "ada")
+    firsts = {("", "a", "tests", "ada"): (n, n * rate)}
+    assert Prior(firsts).again("a", context) == pytest.approx(0.1)
+    seconds = {("a", "a", "tests", "ada"): (float(seen), seen * again)}
+    few, many = (Prior({**firsts, **{key: (k * c, k * p) for key, (c, p) in seconds.items()}}) for k in (1, 10))
+    first = few.mean(("", "a"), context)
+    assert first == Prior(firsts).mean(("", "a"), context), "second draws say nothing of first ones"
+    goal = min(1.0, again / first)
+    assert abs(many.again("a", context) - goal) <= abs(few.again("a", context) - goal) + 1e-9 <= 1 + 1e-9
+    assert 0 <= few.again("a", context) <= 1
+
+
+def test_draws_are_learnt_apart_from_first_answers_and_later_ones_not_at_all() -> None:
+    """A model that passes at every second draw, never at the first nor the third."""
+    firsts = [replace(each, passed=False) for each in outcomes(30)[::2]]
+    draws = [replace(each, draw=draw, passed=draw == 2) for each in firsts for draw in (1, 2, 3)]
+    prior = arranged(draws, [1.0] * len(draws)).prior()
+    assert (prior.seen(("", "small")), prior.seen(("small", "small"))) == (30, 30)
+    assert prior.mean(("", "small")) < 0.2
+    assert prior.again("small") == 1.0
+    artefact = train(draws, TrainingSpec())
+    estimates = Estimator(artefact).estimate(firsts[0].features, ("small",))
+    assert estimates.second_draw("small") == estimates["small"].pass_probability
+    assert ("small", "small") not in artefact.heads
+    assert Artefact.from_bytes(artefact.to_bytes()).prior.again("small") == artefact.prior.again("small")

@@ -19,6 +19,7 @@ from inference.collect import complete
 from inference.errors import EngineError, EngineUnavailable
 from inference.protocol import Caller, ChatRequest, Chunk, EmbedRequest
 from inference.scripted import ScriptedEngine
+from inference.verification import Checking
 from ledger.protocol import tenant_account
 from ledger.sql_ledger import SqlLedger
 from router.shadows.spec import ShadowSpec, shadow_id, shadow_of
@@ -198,7 +199,7 @@ async def test_an_answer_that_is_given_twice_is_shadowed_once(ledger: SqlLedger)
     assert [shadow.data["shadow_of"] for shadow in await house.shadows()] == [first.request_id]
 
 
-@pytest.mark.parametrize("request_", [ask(checked=True), replace(ask(), model="small")])
+@pytest.mark.parametrize("request_", [ask(checking=Checking("tests")), replace(ask(), model="small")])
 async def test_drafts_and_models_that_are_named_have_none(house: House, request_: ChatRequest) -> None:
     await complete(house.engine, request_)
     await house.engine.embed(EmbedRequest("small", ("text",), caller=ADA))
