@@ -54,7 +54,9 @@ print("held")
         "see files of the host",
         """
 import os
-places = "/etc/shadow /etc/ssh /root /home /var /sys /run /boot /dev/vda /dev/sda /dev/kmsg /proc/sys /proc/kcore"
+# Not /root and /home themselves: an interpreter that lies in one is shown at its own place.
+places = "/etc/shadow /etc/ssh /etc/machine-id /root/.ssh /root/.bashrc /root/.profile /var/log /sys /run /boot"
+places += " /dev/vda /dev/sda /dev/kmsg /proc/sys /proc/kcore /proc/meminfo"
 seen = [place for place in places.split() if os.path.exists(place)]
 print("held" if not seen else seen)
 """,

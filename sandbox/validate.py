@@ -87,24 +87,37 @@ def problems(config: str, policy: str) -> list[str]:
         message = read(config)
     except Unreadable as error:
         return [f"it is not in the language of profiles ({error})"]
-    return [*_wrong_fields(message, policy), *_wrong_users(message), *_wrong_mounts(message.messages("mount"))]
+    return [
+        *_wrong_fields(message),
+        *_wrong_limits(message),
+        *_wrong_program(message, policy),
+        *_wrong_users(message),
+        *_wrong_mounts(message.messages("mount")),
+    ]
 
 
-def _wrong_fields(message: Message, policy: str) -> Iterator[str]:
+def _wrong_fields(message: Message) -> Iterator[str]:
     known = {*_EXACT, *_NUMBERS, *_OPTIONAL, *_MESSAGES, "envar", "seccomp_string"}
     for name in sorted({name for name, _ in message.fields} - known):
         yield f"the key {name!r} is unknown"
     for name, value in _EXACT.items():
         if message.values(name) != [value]:
             yield f"{name} must be {value}, once"
+    if message.get("iface_no_lo") not in (None, "true", "false"):
+        yield "iface_no_lo must be true or false"
+
+
+def _wrong_limits(message: Message) -> Iterator[str]:
     for name in _NUMBERS:
         if not re.fullmatch(r"\d{1,12}", message.get(name) or ""):
             yield f"{name} must be one number"
     for name in sorted(_OPTIONAL):
         if len(message.values(name)) > 1 or (name.endswith("_type") and message.get(name) not in (None, "VALUE")):
             yield f"{name} must stand once at most, and a type of a limit is VALUE"
-    if message.get("iface_no_lo") not in (None, "true", "false"):
-        yield "iface_no_lo must be true or false"
+
+
+def _wrong_program(message: Message, policy: str) -> Iterator[str]:
+    """What runs, under which policy, with which variables."""
     if message.values("seccomp_string") != [policy]:
         yield 'seccomp_string must be "$policy", once'
     if [each.fields for each in message.messages("exec_bin")] != [(("path", "/jail/init"),)]:
@@ -162,18 +175,22 @@ def _wrong_mount(mount: Message, place: str) -> Iterator[str]:
 
 def _wrong_options(mount: Message, place: str, kind: str) -> Iterator[str]:
     device = kind == "is_bind" and mount.get("src") == place and place in _STATELESS_DEVICES
-    for flag in ("nosuid", "nodev"):
-        if mount.get(flag) != "true" and not (device and flag == "nodev"):
-            yield f"lacks {flag}"
-    for flag in ("rw", "noexec"):
-        if mount.get(flag) not in (None, "true", "false"):
-            yield f"has {flag} neither true nor false"
+    yield from _wrong_flags(mount, is_device=device)
     if kind == "fstype":
         yield from _wrong_file_system(mount, place)
     elif mount.get("rw") == "true" and not (device and place in _WRITABLE_DEVICES):
         yield f"is writable; that is only {', '.join(WRITABLE_PLACES)}"
     if kind == "is_bind" and not device:
         yield from _wrong_source(mount.get("src") or "")
+
+
+def _wrong_flags(mount: Message, *, is_device: bool) -> Iterator[str]:
+    for flag in ("nosuid",) if is_device else ("nosuid", "nodev"):
+        if mount.get(flag) != "true":
+            yield f"lacks {flag}"
+    for flag in ("rw", "noexec"):
+        if mount.get(flag) not in (None, "true", "false"):
+            yield f"has {flag} neither true nor false"
 
 
 def _wrong_file_system(mount: Message, place: str) -> Iterator[str]:

@@ -57,6 +57,7 @@ def test_every_bailey_command_in_order(appliance: Appliance, project: Path, tmp_
     real |= {"--source path:/models/coder-2.gguf": "--set delay_seconds=0"}  # a scripted model has no weights
     real |= {"coder@v2": "strong@v2", "rollback coder": "rollback strong"}
     (tmp_path / "other.yaml").write_text(appliance.config)
+    (tmp_path / "main.py").write_text("print('hello')\n")
     for command in sorted((c for c in COMMANDS if c.startswith("bailey ")), key=lambda c: "revoke" in c):
         if command.startswith("bailey serve"):
             continue  # the fixture has it running; `make serve` is tested below
