@@ -125,7 +125,9 @@ class Run:
         try:
             while not (await asyncio.wait((ended,), timeout=_LOOK_SECONDS))[0]:
                 now = await finish(self._look)
-                self._most = Usage(now.cpu_seconds, max(now.memory_mib, self._most.memory_mib))
+                # A tree that is being killed looks smaller than it was.
+                most = self._most
+                self._most = Usage(max(now.cpu_seconds, most.cpu_seconds), max(now.memory_mib, most.memory_mib))
                 if now.memory_mib > limits.memory_mib:
                     self.stop("out_of_memory")
                 if now.cpu_seconds - before.cpu_seconds >= limits.cpu_seconds:
