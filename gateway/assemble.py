@@ -286,7 +286,7 @@ async def removed_from_cluster(config: Config, settings: Settings, tell: Callabl
 
 
 @asynccontextmanager
-async def opened_sandbox(config: Config, settings: Settings) -> AsyncGenerator[Sandbox, None]:
+async def opened_sandbox(config: Config, settings: Settings) -> AsyncGenerator[NsjailSandbox, None]:
     """The sandbox, proven on this machine. Raises `SandboxUnavailable`."""
     sandbox = _sandbox(config, settings)
     try:

@@ -43,6 +43,9 @@ class Group(Protocol):
     def memory_peak_mib(self) -> float | None:
         """The most memory that was in use at one time; None where the kernel does not count it."""
 
+    def processes_peak(self) -> int | None:
+        """The most processes and threads at one time; None where the kernel does not count them."""
+
     def oom_kills(self) -> int:
         """Processes that the kernel killed because the group's memory was full."""
 
@@ -183,6 +186,9 @@ class _GroupV1:
     def memory_peak_mib(self) -> float | None:
         return int((self._folders["memory"] / "memory.max_usage_in_bytes").read_text()) / _MIB
 
+    def processes_peak(self) -> int | None:
+        return _number(self._folders["pids"] / "pids.peak")
+
     def oom_kills(self) -> int:
         return _keyed(self._folders["memory"] / "memory.oom_control").get("oom_kill", 0)
 
@@ -211,10 +217,11 @@ class _GroupV2:
         return _keyed(self._folder / "cpu.stat")["usage_usec"] / 1e6
 
     def memory_peak_mib(self) -> float | None:
-        try:
-            return int((self._folder / "memory.peak").read_text()) / _MIB
-        except FileNotFoundError:  # before Linux 5.19
-            return None
+        peak = _number(self._folder / "memory.peak")
+        return peak / _MIB if peak is not None else None
+
+    def processes_peak(self) -> int | None:
+        return _number(self._folder / "pids.peak")
 
     def oom_kills(self) -> int:
         return _keyed(self._folder / "memory.events").get("oom_kill", 0)
@@ -226,6 +233,14 @@ class _GroupV2:
 def _keyed(file: Path) -> dict[str, int]:
     pairs = (line.split() for line in file.read_text().splitlines())
     return {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2}
+
+
+def _number(file: Path) -> int | None:
+    """What a counter says that younger kernels have; None on an older one."""
+    try:
+        return int(file.read_text())
+    except FileNotFoundError:
+        return None
 
 
 def _read_pids(folder: Path) -> list[int]:

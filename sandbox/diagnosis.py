@@ -1,7 +1,7 @@
 """Why a host refuses to isolate, in sentences that say what to change.
 
-Reads the kernel's switches that are known to forbid user namespaces. Called by `nsjail.py` when no jail
-could be set up.
+Reads the kernel's switches that are known to forbid user namespaces. Called by `prove.py` when no jail could be
+set up, and by `doctor.py`.
 """
 
 from __future__ import annotations
@@ -35,9 +35,13 @@ _GENERAL = (
 
 def explain(failures: list[str], switches: Path = Path("/proc/sys")) -> str:
     """What this host must allow, with what was tried."""
-    causes = [sentence for file, value, sentence in _SWITCHES if _reads(switches / file, value)]
     tried = " ".join(f"[{failure}]" for failure in failures)
-    return " ".join(("This host cannot isolate untrusted code.", *(causes or [_GENERAL]), "Tried:", tried))
+    return " ".join(("This host cannot isolate untrusted code.", *advice(switches), "Tried:", tried))
+
+
+def advice(switches: Path = Path("/proc/sys")) -> tuple[str, ...]:
+    """What to change so that user namespaces can be had: the switches that forbid them, or else all that is needed."""
+    return tuple(sentence for file, value, sentence in _SWITCHES if _reads(switches / file, value)) or (_GENERAL,)
 
 
 def _reads(file: Path, value: str) -> bool:

@@ -34,7 +34,8 @@ class Launcher:
     """A thread that spawns; `sources` (name -> folder or file) are made reachable for every jail."""
 
     def __init__(self, sources: Mapping[str, Path], *, private_view: bool) -> None:
-        self._sources = dict(sources)
+        self._origins = dict(sources)
+        self._sources = self._origins
         self._private_view = private_view
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sandbox-launcher")
 
@@ -52,6 +53,10 @@ class Launcher:
     def source(self, name: str) -> Path:
         """Where nsjail finds a source."""
         return self._sources[name]
+
+    def origin(self, name: str) -> Path:
+        """Where a source is on the host."""
+        return self._origins[name]
 
     async def spawn(self, command: Sequence[str], descriptors: Sequence[int]) -> int:
         """Start a command with descriptors 0, 1, 2, ... and no environment; returns its process id.

@@ -8,20 +8,26 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from sandbox.catalogue import load, profile_names
 from sandbox.collect import Caps, compile_globs
+from sandbox.doctor import Report, report
 from sandbox.host import Host
-from sandbox.profile import Profile, load, profile_names
+from sandbox.identity import Identity, identify
+from sandbox.order import Order
+from sandbox.profile import Profile
 from sandbox.protocol import Command, InvalidCommand, Result, SandboxError, SandboxOverloaded, SandboxUnavailable
-from sandbox.prove import PROBE, demand_isolated, environment_digests, prove
-from sandbox.run import Order, Run
+from sandbox.prove import PROBE, Surroundings, demand_isolated, prove
+from sandbox.run import Run
 from sandbox.spec import LimitsSpec, SandboxSpec
 from sandbox.threads import finish, settle
 from sandbox.workspace import check_names
 
+_UNPROVEN = "The environment is known once the host is proven; call `check` first."
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _MAX_COMMAND_LINE_BYTES = 1 << 17
 _MIB = 1 << 20
@@ -38,17 +44,16 @@ class NsjailSandbox:
         self, spec: SandboxSpec, *, python: Path, site: Path, control_groups: Path = Path("/sys/fs/cgroup")
     ) -> None:
         self._spec = spec
-        self._python = spec.interpreter or python
-        self._site = site
-        self._control_groups = control_groups
-        overrides = {name: spec.profiles.get(name, LimitsSpec()).model_dump() for name in profile_names()}
-        self._profiles = {name: load(name, overrides[name]) for name in overrides}
+        self._around = Surroundings(spec.interpreter or python, site, control_groups)
+        own = spec.profile_folder
+        overrides = {name: spec.profiles.get(name, LimitsSpec()).model_dump() for name in profile_names(own)}
+        self._profiles = {name: load(name, overrides[name], own) for name in overrides}
         self._slots: asyncio.LifoQueue[int] = asyncio.LifoQueue()
         for slot in reversed(range(spec.slots)):
             self._slots.put_nowait(slot)
         self._runs: dict[asyncio.Task[Result], Run] = {}
         self._host: Host | None = None
-        self._digests: dict[str, str] = {}
+        self._identity: Identity | None = None
         self._proving = asyncio.Lock()
         self._closed = False
 
@@ -58,23 +63,31 @@ class NsjailSandbox:
         limits = profile.effective(command.limits)
         _check(command, profile)
         host = await self._proven_host()
+        host.demand_tools(profile)
+        queued = time.monotonic()
         async with self._slot() as slot:
             self._demand_open()
-            caps = Caps(self._spec.collect_files, self._spec.collect_mib * _MIB)
-            digest = self._digests[profile.name]
-            return await self._run(Run(host, Order(command, profile, limits, caps, digest, slot)))
+            caps, waited = Caps(self._spec.collect_files, self._spec.collect_mib * _MIB), time.monotonic() - queued
+            order = Order(command, profile, limits, caps, slot, self._identity, waited)
+            return await self._run(Run(host, order))
 
     def environment_digest(self, profile: str) -> str:
         """See `Sandbox.environment_digest`. Raises `SandboxUnavailable` before the first check or run."""
         name = self._profile(profile).name
-        if name not in self._digests:
-            raise SandboxUnavailable("The environment is known once the host is proven; call `check` first.")
-        return self._digests[name]
+        if self._identity is None:
+            raise SandboxUnavailable(_UNPROVEN)
+        return self._identity.environments[name]
 
     async def check(self) -> None:
         """See `Sandbox.check`."""
         result = await self.run(PROBE)
         demand_isolated(result.stdout, result.stderr)
+
+    def diagnose(self) -> Report:
+        """What this host gives. Raises `SandboxUnavailable` before the first check or run."""
+        if self._host is None or self._identity is None:
+            raise SandboxUnavailable(_UNPROVEN)
+        return report(self._host, self._identity, self._profiles)
 
     async def close(self) -> None:
         """See `Sandbox.close`; what runs ends with the outcome `cancelled`."""
@@ -101,9 +114,8 @@ class NsjailSandbox:
         async with self._proving:
             self._demand_open()
             if self._host is None:
-                profile = self._profiles[PROBE.profile]
-                host = await prove(self._spec, self._python, self._site, self._control_groups, profile)
-                self._digests = await finish(lambda: environment_digests(host, self._site, self._profiles.values()))
+                host = await prove(self._spec, self._around, self._profiles)
+                self._identity = await finish(lambda: identify(host, self._around.site, self._profiles.values()))
                 self._host = host
             return self._host
 

@@ -1,25 +1,21 @@
-"""Profiles: what `profiles/` says, with the operator's ceilings and one run's values filled in.
+"""A profile: what a folder of profiles says, with the operator's ceilings and one run's values filled in.
 
-The isolation itself is in the data files. This module only fills in, and refuses what may not be asked for.
+The isolation itself is in the data files, which `catalogue.py` reads. This module only fills in, and refuses
+what may not be asked for.
 """
 
 from __future__ import annotations
 
 import math
-import tomllib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields, replace
-from functools import cache
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from string import Template
-from typing import Any
 
 from sandbox.protocol import InvalidCommand, Limits
 
-_FOLDER = Path(__file__).parent / "profiles"
 WORKSPACE = "/work"
 WRITABLE_PLACES = (WORKSPACE, "/tmp", "/dev/shm")  # noqa: S108 - paths inside the jail
-FIXED_PLACES = (*WRITABLE_PLACES, "/proc", "/dev", "/etc", "/site", "/jail")
+FIXED_PLACES = (*WRITABLE_PLACES, "/proc", "/dev", "/etc", "/bin", "/lib", "/lib64", "/site", "/jail", "/toolchain")
 
 # Processes that are ours and not the command's: the init process inside, nsjail outside.
 OWN_PROCESSES_INSIDE = 1
@@ -36,26 +32,47 @@ _MIB = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a profile runs one source file; `$file` among the words stands for it.
+
+    Where there is a `build`, that runs first, and only the files that match `makes` go on to `run`, in another jail.
+    """
+
+    suffixes: tuple[str, ...]
+    build: tuple[str, ...]
+    makes: tuple[str, ...]
+    run: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
-    """One row of profiles.toml with the text of its jail; `limits` are the most a command may use."""
+    """One row of profiles.toml with the text of its jail; `limits` are the most a command may use.
+
+    `tools` are programs that it needs of the host, with the package that brings each, `modules` importable ones;
+    of `shown_if_present` the host's folders that match are shown.
+    """
 
     name: str
     config: str
     loopback: bool
     address_space_mib: int
     limits: Limits
+    tools: Mapping[str, str] = field(default_factory=dict)
+    modules: tuple[str, ...] = ()
+    shown_if_present: tuple[str, ...] = ()
+    recipe: Recipe = Recipe((), (), (), ())
 
     def effective(self, asked: Limits | None) -> Limits:
         """The limits of one command. Raises `InvalidCommand` for a limit above this profile's."""
         if asked is None:
             return self.limits
-        for field in fields(Limits):
-            value, most = getattr(asked, field.name), getattr(self.limits, field.name)
-            if not _LEAST.get(field.name, 0) < value <= most:
+        for limit in (each.name for each in fields(Limits)):
+            value, most = getattr(asked, limit), getattr(self.limits, limit)
+            if not _LEAST.get(limit, 0) < value <= most:
                 raise InvalidCommand(
-                    f"The limit {field.name}={value} is not possible in profile {self.name!r}: it must be above "
-                    f"{_LEAST.get(field.name, 0)} and at most {most}, "
-                    f"or the operator raises sandbox.profiles.{self.name}.{field.name}."
+                    f"The limit {limit}={value} is not possible in profile {self.name!r}: it must be above "
+                    f"{_LEAST.get(limit, 0)} and at most {most}, "
+                    f"or the operator raises sandbox.profiles.{self.name}.{limit}."
                 )
         return asked
 
@@ -65,12 +82,12 @@ class Profile:
         return dict(line.removeprefix("envar:").strip().strip('"').split("=", 1) for line in lines)
 
     def render(
-        self, limits: Limits, values: Mapping[str, str | int], covers: Iterable[str], variables: Mapping[str, str]
+        self, limits: Limits, values: Mapping[str, str | int], shape: Shape, variables: Mapping[str, str]
     ) -> str:
         """nsjail's configuration for one run.
 
-        `values` are the words that depend on host and slot; `covers` the folders inside the jail that
-        an empty read-only one hides; `variables` are added to the environment.
+        `values` are the words that depend on host and slot, `shape` the mounts that do; `variables` are added to
+        the environment.
         """
         numbers = {
             "no_loopback": "false" if self.loopback else "true",
@@ -87,15 +104,35 @@ class Profile:
         filled = Template(self.config).substitute(
             {**numbers, **{name: quoted(value) for name, value in values.items()}}
         )
+        covers = shape.covers if self.shows_interpreter else ()
         added = [_COVER.substitute(folder=quoted(folder)) for folder in covers]
+        added += [_SHOWN.substitute(source=quoted(source), place=quoted(place)) for place, source in shape.shown]
         added += [f'envar: "{quoted(name)}={quoted(value)}"\n' for name, value in variables.items()]
         return filled + "".join(added)
+
+    @property
+    def shows_interpreter(self) -> bool:
+        """Whether its jail holds the interpreter and the importable tools."""
+        return "$python_source" in self.config
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Mounts of a jail that depend on the host.
+
+    `covers` are folders of the interpreter that an empty read-only one hides; `shown` are pairs of a place inside
+    and what is shown there, read-only.
+    """
+
+    covers: tuple[str, ...] = ()
+    shown: tuple[tuple[str, str], ...] = ()
 
 
 _COVER = Template(
     'mount { dst: "$folder" fstype: "tmpfs" options: "size=4096,nr_inodes=2,mode=755" '
     "nosuid: true nodev: true noexec: true }\n"
 )
+_SHOWN = Template('mount { src: "$source" dst: "$place" is_bind: true nosuid: true nodev: true }\n')
 
 
 def quoted(value: str | int) -> str:
@@ -104,27 +141,3 @@ def quoted(value: str | int) -> str:
         return str(value)
     plain = set(range(32, 127)) - set(b'"\\')
     return "".join(chr(byte) if byte in plain else f"\\{byte:03o}" for byte in value.encode("utf-8", "surrogateescape"))
-
-
-def profile_names() -> tuple[str, ...]:
-    """The profiles that exist, in the order of profiles.toml."""
-    return tuple(_table())
-
-
-def load(name: str, ceilings: Mapping[str, float | int | None]) -> Profile:
-    """A profile that exists, with the operator's ceilings (field name -> value or None)."""
-    row = _table()[name]
-    own = Limits(**{field.name: row[field.name] for field in fields(Limits)})
-    limits = replace(own, **{field: value for field, value in ceilings.items() if value is not None})  # type: ignore[arg-type]  # fields checked by LimitsSpec
-    return Profile(name, text(row["config"]), row["loopback"], row["address_space_mib"], limits)
-
-
-@cache
-def _table() -> dict[str, dict[str, Any]]:
-    return tomllib.loads(text("profiles.toml"))
-
-
-@cache
-def text(file: str) -> str:
-    """A file of `profiles/`."""
-    return (_FOLDER / file).read_text("utf-8")

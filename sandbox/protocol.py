@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    from sandbox.record import Record
 
 Outcome = Literal[
     "exited",  # ended by itself; see exit_code
@@ -86,11 +89,21 @@ class Rejection:
 
 
 @dataclass(frozen=True, slots=True)
+class FileDigest:
+    """A file of a workspace by content: its path in it, its size and its SHA-256 (hex)."""
+
+    path: str
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """What happened. `stdout` and `stderr` are cut at the limit; `*_bytes` count all that was written.
 
-    `facts` are the observations that led to the outcome (for the evidence record).
-    `environment_digest` identifies profile, policy, nsjail and interpreter.
+    `facts` are the observations that led to the outcome. `environment_digest` identifies profile, policy, nsjail and
+    interpreter. `record` is the evidence: all of this without contents, with what else is known about the job; None
+    only in a result that no sandbox made.
     """
 
     outcome: Outcome
@@ -107,6 +120,7 @@ class Result:
     files: Mapping[str, bytes] = field(default_factory=dict)
     rejected: tuple[Rejection, ...] = ()
     facts: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+    record: Record | None = None
 
     @property
     def ok(self) -> bool:

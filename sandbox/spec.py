@@ -8,11 +8,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from sandbox.profile import profile_names
+from sandbox.catalogue import load, profile_names
+from sandbox.validate import UnsafeProfile
 
-Tier = Literal["A", "B"]
+Tier = Literal["A", "B", "C"]
 
 
 class LimitsSpec(BaseModel):
@@ -52,7 +53,8 @@ class SandboxSpec(BaseModel):
     )
     minimum_tier: Tier = Field(
         default="B",
-        description="A: user namespaces and cgroups. B: user namespaces alone, memory watched by polling.",
+        description="Refuse to start below it. A: user namespaces and cgroups. B: user namespaces alone, memory "
+        "watched by polling. C: also where the kernel forbids user namespaces, as root and with cgroups.",
     )
     interpreter: Path | None = Field(
         default=None, description="Python that runs generated code; by default the appliance's own base interpreter."
@@ -66,11 +68,24 @@ class SandboxSpec(BaseModel):
     collect_files: int = Field(default=256, ge=1, le=1_000_000, description="Files that one command may hand out.")
     collect_mib: int = Field(default=16, ge=1, le=65_536, description="Their size together.")
     profiles: dict[str, LimitsSpec] = Field(default_factory=dict, description="Ceilings by profile name.")
+    profile_folder: Path | None = Field(
+        default=None,
+        description="A folder with profiles of your own: a profiles.toml and .cfg files (docs/sandbox.md).",
+    )
+    toolchains: dict[str, Path] = Field(
+        default_factory=dict,
+        description="By profile name, a folder with `bin/` whose programs the profile uses before the host's.",
+    )
 
-    @field_validator("profiles")
-    @classmethod
-    def _known_profiles(cls, profiles: dict[str, LimitsSpec]) -> dict[str, LimitsSpec]:
-        unknown = sorted(set(profiles) - set(profile_names()))
+    @model_validator(mode="after")
+    def _known_profiles(self) -> SandboxSpec:
+        try:
+            known = profile_names(self.profile_folder)
+            for name in known[len(profile_names()) :]:  # tests hold what is built in
+                load(name, {}, self.profile_folder)
+        except UnsafeProfile as error:
+            raise ValueError(str(error)) from None
+        unknown = sorted({*self.profiles, *self.toolchains} - set(known))
         if unknown:
-            raise ValueError(f"Unknown profile {', '.join(unknown)}; known are {', '.join(profile_names())}.")
-        return profiles
+            raise ValueError(f"Unknown profile {', '.join(unknown)}; known are {', '.join(known)}.")
+        return self

@@ -6,6 +6,7 @@ Nothing here follows a link or names a host path inside the workspace. The other
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sandbox.kernel import file_system_identity
-from sandbox.protocol import InvalidCommand
+from sandbox.protocol import FileDigest, InvalidCommand
 
 MAX_NAME_BYTES = 255
 MAX_LEVELS = 16
@@ -68,21 +69,27 @@ class Workspace:
         self._directory = directory
         self._owner = (uid, gid)
 
-    def fill(self, tree: Path | None, tree_files: Iterable[str], files: Mapping[str, bytes]) -> None:
-        """Write the files of a tree, then `files` on top. Blocking. Raises `InvalidCommand` when they do not fit."""
+    def fill(self, tree: Path | None, tree_files: Iterable[str], files: Mapping[str, bytes]) -> tuple[FileDigest, ...]:
+        """Write the files of a tree, then `files` on top; what was written. Blocking.
+
+        Raises `InvalidCommand` when they do not fit.
+        """
+        written: list[FileDigest] = []
         try:
             if tree is not None:
-                for name in sorted(set(tree_files) - set(files)):
-                    self._copy(tree / name, name)
+                written += [self._copy(tree / name, name) for name in sorted(set(tree_files) - set(files))]
             for name, content in sorted(files.items()):
                 with self._create(name, 0o644) as target:
                     _write(target, content)
+                written.append(FileDigest(name, len(content), hashlib.sha256(content).hexdigest()))
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
             raise InvalidCommand("The files do not fit in the workspace; raise disk_mib or disk_files.") from None
+        return tuple(written)
 
-    def _copy(self, source: Path, name: str) -> None:
+    def _copy(self, source: Path, name: str) -> FileDigest:
+        digest, size = hashlib.sha256(), 0
         descriptor = os.open(source, _SOURCE_FILE)
         try:
             mode = os.fstat(descriptor).st_mode
@@ -91,8 +98,11 @@ class Workspace:
             with self._create(name, 0o755 if mode & stat.S_IXUSR else 0o644) as target:
                 while piece := os.read(descriptor, _PIECE):
                     _write(target, piece)
+                    digest.update(piece)
+                    size += len(piece)
         finally:
             os.close(descriptor)
+        return FileDigest(name, size, digest.hexdigest())
 
     @contextmanager
     def _create(self, name: str, mode: int) -> Iterator[int]:

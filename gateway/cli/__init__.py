@@ -7,7 +7,7 @@ import sys
 import typer
 
 from codegen.protocol import TaskError
-from gateway.cli import batch, budgets, chat, config, keys, ledger, models, route, serve, task, up
+from gateway.cli import batch, budgets, chat, config, keys, ledger, models, route, sandbox, serve, task, up
 from gateway.cli.output import err, escape
 from gateway.client import ApplianceError
 from gateway.config_errors import ConfigError
@@ -51,6 +51,7 @@ app.add_typer(models.app, name="models")
 app.add_typer(keys.app, name="keys")
 app.add_typer(config.app, name="config")
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(sandbox.app, name="sandbox")
 
 
 def main() -> None:

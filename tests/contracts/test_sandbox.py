@@ -111,7 +111,7 @@ async def test_runs_at_the_same_time(sandbox: Sandbox) -> None:
         (Command(("python", "")), "argv needs a program"),
         (Command(("python", "a\0b")), "argv needs a program"),
         (Command(("python", "x" * 200_000)), "longer than"),
-        (Command(("python",), profile="java"), "no sandbox profile 'java'; known are python, pytest"),
+        (Command(("python",), profile="perl"), "no sandbox profile 'perl'; known are python, pytest"),
         (Command(("python",), files={"../x": b""}), "file name"),
         (Command(("python",), collect=("/etc/*",)), "collect pattern"),
         (Command(("python",), environment={"PYTHONHASHSEED": "1"}), "fixed by profile"),

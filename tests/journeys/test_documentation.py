@@ -58,6 +58,7 @@ def test_every_bailey_command_in_order(appliance: Appliance, project: Path, tmp_
     real |= {"coder@v2": "strong@v2", "rollback coder": "rollback strong"}
     (tmp_path / "other.yaml").write_text(appliance.config)
     (tmp_path / "test_low.py").write_text("assert low('A') == 'a'")
+    (tmp_path / "main.py").write_text("print('hello')\n")
     for command in sorted((c for c in COMMANDS if c.startswith("bailey ")), key=lambda c: "revoke" in c):
         if command.startswith("bailey serve"):
             continue  # the fixture has it running; `make serve` is tested below

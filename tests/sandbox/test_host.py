@@ -82,16 +82,8 @@ async def test_a_host_that_lacks_something(make: Callable[[], NsjailSandbox], wo
     await sandbox.close()
 
 
-@session_loop
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can forbid user namespaces")
-async def test_a_kernel_that_forbids_user_namespaces() -> None:
-    program = """
-import asyncio
-from sandbox.protocol import SandboxUnavailable
-from tests.sandbox.sandboxes import make_sandbox
-try: asyncio.run(make_sandbox("B").check())
-except SandboxUnavailable as error: print(error)
-"""
+async def said_without_user_namespaces(program: str) -> str:
+    """What a program says on a kernel that forbids user namespaces: in one, as root, that forbids more of them."""
     forbid = 'read go; exec sh -c \'echo 0 > /proc/sys/user/max_user_namespaces; exec "$@"\' sh "$@"'
     process = await asyncio.create_subprocess_exec(
         *("unshare", "--user", "sh", "-c", f"echo ready; {forbid}", "sh", sys.executable, "-c", program),
@@ -104,7 +96,58 @@ except SandboxUnavailable as error: print(error)
     for kind in ("uid_map", "gid_map"):
         Path(f"/proc/{process.pid}/{kind}").write_text("0 0 200000")
     output, _ = await process.communicate(b"go\n")
-    assert b"sysctl -w user.max_user_namespaces" in output
+    return output.decode()
+
+
+@session_loop
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can forbid user namespaces")
+async def test_a_kernel_that_forbids_user_namespaces() -> None:
+    program = """
+import asyncio
+from sandbox.protocol import SandboxUnavailable
+from sandbox.spec import SandboxSpec
+from tests.sandbox.sandboxes import make_sandbox
+for tier, least in (("B", "B"), ("B", "C")):
+    try: asyncio.run(make_sandbox(tier, SandboxSpec(minimum_tier=least)).check())
+    except SandboxUnavailable as error: print(error)
+"""
+    output = await said_without_user_namespaces(program)
+    assert output.count("sysctl -w user.max_user_namespaces") == 2
+    assert output.count("tier C: without user namespaces it takes root and control groups") == 1
+
+
+@session_loop
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can forbid user namespaces")
+@pytest.mark.skipif(cgroup.find(CONTROL_GROUPS) is None, reason="tier C takes control groups")
+async def test_tier_c_holds_without_user_namespaces() -> None:
+    """Each slot is a real user, without any capability, and the pids controller counts for each jail alone."""
+    program = """
+import asyncio
+from sandbox.protocol import Limits
+from sandbox.selfcheck import self_check
+from sandbox.spec import SandboxSpec
+from tests.sandbox.sandboxes import make_sandbox, run_python
+WHO = "import os, time; open('file', 'w').write('x'); time.sleep(0.3); print(os.getuid())"
+FORK = "import os, time\\nfor n in range(99):\\n  try: os.fork() or time.sleep(60)\\n  except OSError: break\\nprint(n)"
+async def work():
+    sandbox = make_sandbox("A", SandboxSpec(minimum_tier="C", slots=2))
+    await sandbox.check()
+    print(sandbox.diagnose().tier, *sandbox.diagnose().advice)
+    print([finding.tries async for finding in self_check(sandbox) if not finding.held])
+    who = await asyncio.gather(*(run_python(sandbox, WHO, collect=("file",)) for _ in "ab"))
+    assert [each.files for each in who] == [{"file": b"x"}] * 2, who
+    print(sorted(int(each.stdout) for each in who))
+    forks = await asyncio.gather(*(run_python(sandbox, FORK, limits=Limits(processes=10)) for _ in "ab"))
+    print([int(each.stdout) for each in forks])
+    await sandbox.close()
+asyncio.run(work())
+"""
+    tier, breaches, users, forks = (await said_without_user_namespaces(program)).splitlines()
+    assert tier.startswith("C ")
+    assert "sysctl -w user.max_user_namespaces" in tier
+    assert breaches == "[]"
+    assert users == "[100000, 100001]"
+    assert all(8 <= number <= 10 for number in json.loads(forks))
 
 
 @pytest.mark.parametrize("steps", [0, 10, 19])

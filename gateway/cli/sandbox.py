@@ -1,0 +1,212 @@
+"""`bailey sandbox`: what this host can isolate, a program in a jail, and a short set of hostile ones.
+
+Needs no appliance: it opens a sandbox of its own from models.yaml, on this machine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+
+from gateway.cli.output import err, escape, out, table, visible
+from gateway.settings import Settings
+from sandbox.protocol import Command
+
+if TYPE_CHECKING:
+    from gateway.config import Config
+    from sandbox.doctor import Report
+    from sandbox.profile import Profile, Recipe
+    from sandbox.protocol import Result
+
+app = typer.Typer(help="Prove, use and try the sandbox on this machine.", no_args_is_help=True)
+
+PROGRAM_FAILED = 3
+_AFTER_DASHES = "after --"
+
+
+class _SplitAtDashes(TyperCommand):
+    """Keeps the words after `--` apart: click alone would mix them with the arguments before."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if "--" in args:
+            ctx.meta[_AFTER_DASHES] = args[args.index("--") + 1 :]
+            args = args[: args.index("--")]
+        return super().parse_args(ctx, args)
+
+
+@app.command()
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
+    """Say which tier this host gives, what would raise it, and which profiles work. Exit code 1: none of it."""
+    from gateway.assemble import opened_sandbox
+
+    config, settings = _config()
+
+    async def work() -> Report:
+        async with opened_sandbox(config, settings) as sandbox:
+            return sandbox.diagnose()
+
+    found = asyncio.run(work())
+    if as_json:
+        typer.echo(json.dumps(asdict(found), indent=2))
+        return
+    out.print(f"Tier {found.tier}: {found.meaning}.")
+    for reason in found.shortfalls:
+        out.print(f"Not stricter, because of {escape(reason)}.")
+    for sentence in found.advice:
+        out.print(escape(sentence))
+    if not found.own_users:
+        out.print("Jails run as your own user; as root each would have a user id of its own.")
+    out.print(f"nsjail {found.nsjail_version}, kernel {found.kernel}, interpreter {escape(found.interpreter)}.")
+    rows = (
+        (each.name, "works" if each.works else "refuses", "; ".join((*each.missing, *each.found.values())))
+        for each in found.profiles
+    )
+    out.print(table(["profile", "", "found or missing"], rows))
+
+
+@app.command()
+def test(as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False) -> None:
+    """Run hostile programs on this host, a line each. Exit code 3: one was not held."""
+    from gateway.assemble import opened_sandbox
+    from sandbox.selfcheck import self_check
+
+    config, settings = _config()
+
+    async def work() -> bool:
+        held = True
+        async with opened_sandbox(config, settings) as sandbox:
+            async for finding in self_check(sandbox):
+                held = held and finding.held
+                if as_json:
+                    typer.echo(json.dumps(asdict(finding)))
+                else:
+                    out.print(f"{'held  ' if finding.held else 'BREACH'}  {finding.tries} ({escape(finding.said)})")
+        return held
+
+    if not asyncio.run(work()):
+        raise typer.Exit(PROGRAM_FAILED)
+
+
+@app.command(cls=_SplitAtDashes)
+def run(
+    context: typer.Context,
+    file: Annotated[Path | None, typer.Argument(help="A source file; its ending chooses the profile.")] = None,
+    profile: Annotated[str | None, typer.Option(help="The jail: `bailey sandbox doctor` lists them.")] = None,
+    tree: Annotated[Path | None, typer.Option(help="A folder whose files the workspace begins with.")] = None,
+    stdin: Annotated[bool, typer.Option("--stdin", help="Hand standard input to the program.")] = False,
+    wall_seconds: Annotated[float | None, typer.Option(help="Longest run, by the clock on the wall.")] = None,
+    cpu_seconds: Annotated[float | None, typer.Option(help="Processor time of all processes together.")] = None,
+    memory_mib: Annotated[int | None, typer.Option(help="Memory of all processes and their files.")] = None,
+    processes: Annotated[int | None, typer.Option(help="Processes and threads at one time.")] = None,
+    output_bytes: Annotated[int | None, typer.Option(help="Standard output and standard error, each.")] = None,
+    disk_mib: Annotated[int | None, typer.Option(help="Workspace and /tmp, each.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the evidence record instead of the output.")] = False,
+) -> None:
+    """Run a source file, or the command after `--`, in a jail.
+
+    With a file the words after `--` are its arguments. Exit code 0: the program ended with 0; 3: it ended otherwise or
+    met a limit, and standard error says how; 1: it could not be run; 2: the command line or models.yaml is wrong.
+    """
+    words = context.meta.get(_AFTER_DASHES, [])
+    if file is None and not words:
+        raise typer.BadParameter("Give a file, or a command after `--`.")
+    config, settings = _config()
+    chosen = _profile(config, file, profile)
+    asked: dict[str, Any] = {
+        "wall_seconds": wall_seconds,
+        "cpu_seconds": cpu_seconds,
+        "memory_mib": memory_mib,
+        "processes": processes,
+        "output_bytes": output_bytes,
+        "disk_mib": disk_mib,
+    }
+    limits = replace(chosen.limits, **{name: value for name, value in asked.items() if value is not None})
+    command = Command(
+        tuple(words),
+        profile=chosen.name,
+        tree=tree,
+        files={file.name: file.read_bytes()} if file is not None else {},
+        stdin=sys.stdin.buffer.read() if stdin else b"",
+        limits=limits,
+    )
+    results = asyncio.run(_run(config, settings, command, chosen.recipe if file is not None else None))
+    _show(results, as_json=as_json)
+    if reason := _failure(results, chosen.recipe if file is not None else None):
+        err.print(escape(reason))
+        raise typer.Exit(PROGRAM_FAILED)
+
+
+def _config() -> tuple[Config, Settings]:
+    from gateway.config import load_config
+
+    settings = Settings()
+    return load_config(settings.config), settings
+
+
+def _profile(config: Config, file: Path | None, name: str | None) -> Profile:
+    """The profile that was asked for, or else the one whose recipe takes the file; Python for a command."""
+    from sandbox.catalogue import load, profile_names
+    from sandbox.recipe import profile_for
+    from sandbox.spec import LimitsSpec
+
+    spec = config.sandbox
+    known = profile_names(spec.profile_folder)
+    profiles = {
+        each: load(each, spec.profiles.get(each, LimitsSpec()).model_dump(), spec.profile_folder) for each in known
+    }
+    if name is None and file is not None:
+        name = profile_for({each: profile.recipe for each, profile in profiles.items()}, file.name)
+        if name is None:
+            raise typer.BadParameter(f"No profile takes a file named {file.name}; name one with --profile.")
+    name = name or "python"
+    if name not in profiles:
+        raise typer.BadParameter(f"There is no sandbox profile {name!r}; known are {', '.join(known)}.")
+    return profiles[name]
+
+
+async def _run(config: Config, settings: Settings, command: Command, recipe: Recipe | None) -> Sequence[Result]:
+    from gateway.assemble import opened_sandbox
+    from sandbox.recipe import run_source
+
+    async with opened_sandbox(config, settings) as sandbox:
+        if recipe is None:
+            return (await sandbox.run(command),)
+        return await run_source(sandbox, recipe, next(iter(command.files)), command)
+
+
+def _show(results: Sequence[Result], *, as_json: bool) -> None:
+    """What the steps wrote, or their records; a terminal gets no control characters of a program's."""
+    if as_json:
+        records = [asdict(result.record) for result in results if result.record is not None]
+        last = {name: getattr(results[-1], name).decode(errors="replace") for name in ("stdout", "stderr")}
+        typer.echo(json.dumps({"ok": results[-1].ok, **last, "records": records}, indent=2))
+        return
+    for result in results:
+        for stream, content in ((sys.stdout, result.stdout), (sys.stderr, result.stderr)):
+            if stream.isatty():
+                stream.write(visible(content.decode(errors="replace")))
+            else:
+                stream.buffer.write(content)
+            stream.flush()
+
+
+def _failure(results: Sequence[Result], recipe: Recipe | None) -> str | None:
+    """Why the command counts as failed: the last step's end in words, or None."""
+    last = results[-1]
+    built_only = recipe is not None and bool(recipe.build) and len(results) == 1
+    if last.ok and recipe is not None and built_only:
+        refused = "; ".join(f"{each.path}: {each.reason}" for each in last.rejected)
+        return f"The build made nothing that matches {', '.join(recipe.makes)}. {refused}".strip()
+    if last.ok:
+        return None
+    ends = {"exited": f"ended with exit code {last.exit_code}", "signalled": f"died of signal {last.signal}"}
+    end = ends.get(last.outcome, f"was stopped: {last.outcome.replace('_', ' ')}")
+    return f"The {'build' if built_only else 'program'} {end} after {last.wall_seconds:.2f} s."

@@ -1,0 +1,73 @@
+"""What a host gives, in sentences: its tier, what would raise it, and which profiles work.
+
+Only reports what was proven; `nsjail.py` proves it. Called by the command line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sandbox.diagnosis import advice
+from sandbox.host import Host
+from sandbox.identity import Identity
+from sandbox.profile import Profile
+from sandbox.spec import Tier
+
+MEANINGS: Mapping[Tier, str] = {
+    "A": "user namespaces and control groups: every limit is held by the kernel, counters are exact",
+    "B": "user namespaces without control groups: memory and processor time are sampled, so a job can go over a limit "
+    "for a moment",
+    "C": "control groups without user namespaces: each jail runs as a real user id of its own, and only dropped "
+    "capabilities and the system call policy stand between a job and what that user may do",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileReport:
+    """`found` says where each program or module really is; `missing` what to do about the others."""
+
+    name: str
+    works: bool
+    found: Mapping[str, str]
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """`shortfalls` say why stricter tiers than `tier` are not to be had, `advice` what the host must allow for them."""
+
+    tier: Tier
+    meaning: str
+    shortfalls: tuple[str, ...]
+    advice: tuple[str, ...]
+    cgroup_version: int | None
+    own_users: bool
+    kernel: str
+    nsjail_version: str
+    nsjail_sha256: str
+    interpreter: str
+    profiles: tuple[ProfileReport, ...]
+
+
+def report(host: Host, identity: Identity, profiles: Mapping[str, Profile]) -> Report:
+    """What is known about a proven host."""
+    return Report(
+        tier=host.tier,
+        meaning=MEANINGS[host.tier],
+        shortfalls=host.shortfalls,
+        advice=() if host.user_namespaces else advice(),
+        cgroup_version=host.hierarchy.version if host.hierarchy is not None else None,
+        own_users=host.first_uid is not None,
+        kernel=identity.kernel,
+        nsjail_version=identity.nsjail_version,
+        nsjail_sha256=identity.nsjail_sha256,
+        interpreter=str(host.interpreter.executable),
+        profiles=tuple(_profile(host, name) for name in profiles),
+    )
+
+
+def _profile(host: Host, name: str) -> ProfileReport:
+    provision = host.provisions[name]
+    found = {tool: str(place) for tool, place in provision.found.items()}
+    return ProfileReport(name, not provision.missing, found, provision.missing)

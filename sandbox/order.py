@@ -1,0 +1,28 @@
+"""A command that has been checked, with its place: what `run.py` needs to know. `nsjail.py` makes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sandbox.collect import Caps
+from sandbox.identity import Identity
+from sandbox.profile import Profile
+from sandbox.protocol import Command, Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """`identity` is unknown only while the host is being proven; such a run leaves no record."""
+
+    command: Command
+    profile: Profile
+    limits: Limits
+    caps: Caps
+    slot: int
+    identity: Identity | None = None
+    queue_seconds: float = 0.0
+
+    @property
+    def environment_digest(self) -> str:
+        """See `Result.environment_digest`."""
+        return self.identity.environments[self.profile.name] if self.identity is not None else ""

@@ -1,0 +1,120 @@
+"""The sandbox from the command line: what the host gives, programs in jails, hostile programs held."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from gateway.cli import app
+from sandbox.catalogue import profile_names
+from sandbox.selfcheck import CHECKS
+from tests.journeys.appliance import SCRIPTED, Appliance
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory: pytest.TempPathFactory) -> Appliance:
+    """A machine on which no appliance runs."""
+    machine = Appliance(tmp_path_factory.mktemp("sandbox"))
+    (machine.folder / "models.yaml").write_text(SCRIPTED)
+    return machine
+
+
+def test_doctor_says_what_this_host_gives(host: Appliance) -> None:
+    said = host.bailey("sandbox", "doctor")
+    assert said.returncode == 0, said.stderr
+    assert said.stdout.startswith(("Tier A: user namespaces and control groups", "Tier B: user namespaces without"))
+    lines = {words[0]: words[1] for line in said.stdout.splitlines() if (words := line.split())}
+    assert {lines[name] for name in profile_names()} <= {"works", "refuses"}
+    assert (lines["python"], lines["pytest"], lines["shell"]) == ("works", "works", "works")
+    if not shutil.which("go", path="/usr/bin"):
+        assert lines["go"] == "refuses"
+        assert "install golang-go, or name a folder with bin/go in sandbox.toolchains.go" in said.stdout
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can hide the control groups")
+def test_a_host_without_control_groups(host: Appliance) -> None:
+    """Doctor says what would raise the tier; an operator who demands more gets that sentence instead of a sandbox."""
+    hide = ("unshare", "-m", "sh", "-c", 'mount -t tmpfs none /sys/fs/cgroup && exec "$@"', "sh")
+    without = Appliance(host.folder, within=hide)
+    said = without.bailey("sandbox", "doctor", "--json")
+    assert said.returncode == 0, said.stderr
+    report = json.loads(said.stdout)
+    assert (report["tier"], [profile["name"] for profile in report["profiles"]]) == ("B", [*profile_names()])
+    (shortfall,) = report["shortfalls"]
+    assert shortfall.startswith("tier A: no control groups")
+    assert "Delegate=yes" in shortfall
+    (host.folder / "strict.yaml").write_text(SCRIPTED + "sandbox: {minimum_tier: A}\n")
+    without.variables["BAILEY_CONFIG"] = str(host.folder / "strict.yaml")
+    refused = without.bailey("sandbox", "doctor")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "This host cannot isolate untrusted code" in refused.stderr
+    assert "no control groups" in refused.stderr
+
+
+def test_a_file_runs_and_its_record_tells_everything(host: Appliance, tmp_path: Path) -> None:
+    program = tmp_path / "add.py"
+    program.write_text("import sys\nprint(sum(map(int, sys.argv[1:])))\n")
+    said = host.bailey("sandbox", "run", str(program), "--memory-mib", "64", "--", "1", "2")
+    assert (said.returncode, said.stdout) == (0, "3\n"), said.stderr
+    told = json.loads(host.bailey("sandbox", "run", str(program), "--json", "--", "20", "22").stdout)
+    (record,) = told["records"]
+    assert (told["ok"], told["stdout"], record["outcome"], record["profile"]) == (True, "42\n", "exited", "python")
+    assert record["argv"] == ["python", "-B", "./add.py", "20", "22"]
+    assert [each["path"] for each in record["inputs"]] == ["add.py"]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "out", "err"),
+    [
+        (("--profile", "shell", "--", "sh", "-c", "echo out; exit 7"), 3, "out\n", "ended with exit code 7 after"),
+        (("--wall-seconds", "0.3", "--", "python", "-c", "while True: pass"), 3, "", "was stopped: timeout after"),
+        (("--memory-mib", "9999", "--", "python", "-V"), 1, "", "memory_mib=9999 is not possible"),
+    ],
+)
+def test_how_a_run_ends(host: Appliance, words: tuple[str, ...], code: int, out: str, err: str) -> None:
+    said = host.bailey("sandbox", "run", *words)
+    assert (said.returncode, said.stdout) == (code, out), said.stderr
+    assert err in said.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (("--profile", "perl", "--", "perl"), "no sandbox profile 'perl'; known are python, pytest"),
+        (("data.txt",), "No profile takes a file named data.txt"),
+        ((), "Give a file, or a command after"),
+    ],
+)
+def test_what_cannot_be_asked(
+    host: Appliance, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], reason: str
+) -> None:
+    """Said before a sandbox is opened, and so without a process of its own here."""
+    monkeypatch.setenv("BAILEY_CONFIG", str(host.folder / "models.yaml"))
+    said = CliRunner().invoke(app, ["sandbox", "run", *words])
+    assert said.exit_code == 2
+    assert reason in " ".join(said.stderr.replace("│", " ").split())
+
+
+@pytest.mark.skipif(not shutil.which("gcc", path="/usr/bin"), reason="this host has no C compiler")
+def test_a_build_and_a_run(host: Appliance, tmp_path: Path) -> None:
+    program = tmp_path / "main.c"
+    program.write_text('#include <stdio.h>\nint main(void) { puts("built"); return 0; }\n')
+    told = json.loads(host.bailey("sandbox", "run", str(program), "--json").stdout)
+    build, run = told["records"]
+    assert told["stdout"] == "built\n"
+    assert [each["path"] for each in build["artefacts"]] == ["program"]
+    assert build["artefacts"] == run["inputs"]
+    program.write_text("int main(void) { return 1 }\n")
+    said = host.bailey("sandbox", "run", str(program))
+    assert (said.returncode, "The build ended with exit code 1" in said.stderr) == (3, True)
+
+
+def test_hostile_programs_are_held(host: Appliance) -> None:
+    said = host.bailey("sandbox", "test")
+    assert said.returncode == 0, said.stdout + said.stderr
+    assert [line.split()[0] for line in said.stdout.splitlines()] == ["held"] * len(CHECKS)
