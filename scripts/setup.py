@@ -21,6 +21,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from llama_flags import LDTILECFG, LLAMA_CMAKE
+
 ROOT = Path(__file__).resolve().parent.parent
 STATE = ROOT / ".setup"
 VENV = ROOT / ".venv"
@@ -30,18 +32,6 @@ REQUIREMENTS = ROOT / "requirements"
 SCANNERS = STATE / "scanners"
 VLLM = STATE / "vllm"
 PEER = STATE / "llama-cpp-python"
-
-LDTILECFG = ROOT / "scripts" / "ldtilecfg.h"
-# llama.cpp without what is not used: no server, tools, examples, tests, common library, HTTPS.
-LLAMA_CMAKE = (
-    "-DCMAKE_BUILD_TYPE=Release",
-    *(f"-DCMAKE_{language}_FLAGS=-include {LDTILECFG}" for language in ("C", "CXX")),
-    "-DBUILD_SHARED_LIBS=ON",
-    "-DCMAKE_BUILD_WITH_INSTALL_RPATH=ON",
-    "-DCMAKE_INSTALL_RPATH=$ORIGIN",
-    *(f"-DLLAMA_BUILD_{part}=OFF" for part in ("COMMON", "TOOLS", "SERVER", "EXAMPLES", "TESTS", "APP", "MTMD")),
-    "-DLLAMA_OPENSSL=OFF",
-)
 
 
 class SetupError(Exception):
@@ -224,30 +214,30 @@ def install_scanners() -> None:
     call(npm, "ci", "--prefix", SCANNERS, "--no-fund", "--no-audit", env={"PATH": f"{npm.parent}:{os.environ['PATH']}"})
 
 
-def install_vllm() -> None:
-    """vLLM for processors in an environment of its own; everything is in the lock file, so nothing else is looked for.
+def make_environment(folder: Path, lock: Path, *options: str) -> Path:
+    """An environment of its own with what a lock file says; its interpreter. pip keeps what it has downloaded."""
+    call(sys.executable, "-m", "venv", folder)
+    python = folder / "bin" / "python"
+    call(python, "-m", "pip", "--disable-pip-version-check", "install", *options, "--require-hashes", "-r", lock)
+    return python
 
-    pip keeps what it has downloaded, so an interrupted installation goes on.
-    """
-    call(sys.executable, "-m", "venv", VLLM)
+
+def install_vllm() -> None:
+    """vLLM for processors; everything is in the lock file, so nothing else is looked for."""
     lock = REQUIREMENTS / "vllm.lock"
-    pip = (VLLM / "bin" / "python", "-m", "pip", "--disable-pip-version-check")
     try:
-        call(*pip, "install", "--no-deps", "--require-hashes", "-r", lock)
+        python = make_environment(VLLM, lock, "--no-deps")
     except SetupError as error:
         raise SetupError(
             f"{error}\nThe PyTorch in {lock.name} is the build for x86-64 processors and Python 3.11. "
             "It is not on PyPI; tell pip where it is with PIP_FIND_LINKS or PIP_EXTRA_INDEX_URL."
         ) from None
-    call(VLLM / "bin" / "python", "-c", "import vllm.entrypoints.openai.api_server")
+    call(python, "-c", "import vllm.entrypoints.openai.api_server")
 
 
 def install_peer() -> None:
-    """llama-cpp-python's own server, on our compiled llama.cpp, in an environment of its own."""
-    call(sys.executable, "-m", "venv", PEER)
-    python = PEER / "bin" / "python"
-    lock = REQUIREMENTS / "peer.lock"
-    call(python, "-m", "pip", "--disable-pip-version-check", "install", "--require-hashes", "-r", lock)
+    """llama-cpp-python's own server, on our compiled llama.cpp."""
+    python = make_environment(PEER, REQUIREMENTS / "peer.lock")
     borrowed = PEER / _site_packages().relative_to(VENV) / "llama_cpp"
     borrowed.unlink(missing_ok=True)
     borrowed.symlink_to(_site_packages() / "llama_cpp")

@@ -24,7 +24,7 @@ def llama_server() -> Path:
     build = PEERS / source.name.replace("_cpp_python", "-server")
     program = build / "bin" / "llama-server"
     if not program.exists():
-        flags = runpy.run_path(str(ROOT / "scripts" / "setup.py"))["LLAMA_CMAKE"]
+        flags = runpy.run_path(str(ROOT / "scripts" / "llama_flags.py"))["LLAMA_CMAKE"]
         tools = _VENV / "bin"
         _call(
             "llama-server-configure", tools / "cmake", "-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={tools / 'ninja'}", *flags,
