@@ -121,7 +121,7 @@ def test_models_yaml_examples_are_valid(block: str, tmp_path: Path) -> None:
         if isinstance(entries, dict):
             ours[section] = entries
             continue
-        names = {entry["name"] for entry in entries}
+        names = {entry.get("name") for entry in entries}
         ours[section] = [*(entry for entry in ours.get(section, []) if entry["name"] not in names), *entries]
     (tmp_path / "models.yaml").write_text(yaml.safe_dump(ours))
     load_config(tmp_path / "models.yaml")
