@@ -1,6 +1,6 @@
 """The wiring diagram: builds every object once and hands it to those who need it.
 
-Nothing else constructs engines, stores or sandboxes, and nothing here decides anything. Each `opened_…`
+Nothing else constructs engines or sandboxes (stores: `stores.py`), and nothing here decides anything. Each `opened_…`
 closes in reverse order what it opened.
 """
 
@@ -33,6 +33,7 @@ from gateway.responses_store import LedgerResponses
 from gateway.retention import kept_short, retention_of
 from gateway.settings import SOURCE_KEYS, Settings, secrets
 from gateway.shadow_metrics import ShadowMetrics
+from gateway.stores import opened_ledger
 from gateway.telemetry import MeteredEngine, Telemetry, memory_of
 from gateway.weights import weights_store
 from inference.engines import Resources
@@ -40,7 +41,7 @@ from inference.memory import in_words
 from inference.protocol import Engine
 from inference.responses.store import ResponseStore
 from ledger.protocol import Accounts, Ledger
-from ledger.sql_ledger import SqlLedger, open_ledger, utc_now
+from ledger.sql_ledger import SqlLedger, utc_now
 from router.decide import Rules
 from router.explain import Records
 from router.record import recorded_call
@@ -111,29 +112,6 @@ class _History:
     async def past_call(self, request_id: str) -> PastCall | None:
         found = await recorded_call(self._ledger, request_id)
         return PastCall(found.completion, found.cost_usd) if found else None
-
-
-@asynccontextmanager
-async def opened_ledger(settings: Settings) -> AsyncGenerator[SqlLedger, None]:
-    """The ledger and its accounts. Raises `StartProblem`, and what the ledger raises."""
-    try:
-        settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-        ledger = await open_ledger(settings.database_url or f"sqlite:///{(settings.data / 'ledger.db').resolve()}")
-    except OSError as error:
-        raise StartProblem(f"The data folder {settings.data} cannot be used: {error.strerror}.") from None
-    except ValueError as error:
-        raise StartProblem(f"BAILEY_DATABASE_URL cannot be used: {error}") from None
-    try:
-        yield ledger
-    finally:
-        await ledger.close()
-
-
-@asynccontextmanager
-async def opened_keys(settings: Settings) -> AsyncGenerator[Keys, None]:
-    """The API keys."""
-    async with opened_ledger(settings) as ledger:
-        yield Keys(ledger, utc_now)
 
 
 @asynccontextmanager

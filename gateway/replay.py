@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from gateway.assemble import opened_ledger, rules_of
+from gateway.assemble import rules_of
 from gateway.config import load_config
 from gateway.settings import Settings
+from gateway.stores import opened_ledger
 from router.decide import Decider
 from router.errors import PolicyRefused
 from router.replay.logged import LoggedCall, logged_calls

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from gateway.assemble import opened_ledger
 from gateway.settings import Settings
+from gateway.stores import opened_ledger
 from router.shadows.comparison import Comparison, compare
 from router.shadows.pairs import ShadowLog, shadow_log
 

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gateway.budgets import BudgetView
 from gateway.cli.output import out, table
 from gateway.settings import Settings
+
+if TYPE_CHECKING:
+    from gateway.budgets import BudgetView
 
 
 def budgets(as_json: Annotated[bool, typer.Option("--json", help="JSON lines with all fields.")] = False) -> None:
     """Show every budget of tenants, keys and models, with what is spent and held in its window."""
-    from gateway.assemble import opened_ledger
     from gateway.budgets import of_everybody, viewed
     from gateway.config import load_config
     from gateway.keys import Keys
+    from gateway.stores import opened_ledger
     from ledger.sql_ledger import utc_now
 
     settings = Settings()

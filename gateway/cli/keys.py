@@ -25,8 +25,8 @@ def create(
     ] = "",
 ) -> None:
     """Make a key and print it; it is shown only this once."""
-    from gateway.assemble import opened_keys
     from gateway.config import load_config
+    from gateway.stores import opened_keys
 
     settings = Settings()
     config = load_config(settings.config)
@@ -47,7 +47,7 @@ def create(
 @app.command(name="list")
 def list_keys() -> None:
     """Show all keys (never the tokens)."""
-    from gateway.assemble import opened_keys
+    from gateway.stores import opened_keys
 
     async def work() -> list[tuple[object, ...]]:
         async with opened_keys(Settings()) as keys:
@@ -65,7 +65,7 @@ def list_keys() -> None:
 @app.command()
 def revoke(key_id: Annotated[str, typer.Argument(help="As `bailey keys list` shows it.")]) -> None:
     """Take a key out of use; a running appliance refuses it within a second."""
-    from gateway.assemble import opened_keys
+    from gateway.stores import opened_keys
 
     async def work() -> str:
         async with opened_keys(Settings()) as keys:

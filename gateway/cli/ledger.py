@@ -26,7 +26,7 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="JSON lines with all fields.")] = False,
 ) -> None:
     """Show entries, oldest first."""
-    from gateway.assemble import opened_ledger
+    from gateway.stores import opened_ledger
 
     async def work() -> tuple[list[Entry], Mapping[str, LetGo]]:
         async with opened_ledger(Settings()) as ledger:
@@ -62,7 +62,7 @@ def verify(
     ] = None,
 ) -> None:
     """Recompute every hash, link, body and total; exit code 1 when anything does not hold."""
-    from gateway.assemble import opened_ledger
+    from gateway.stores import opened_ledger
     from ledger.export import verify_export
 
     async def work() -> Verification:
@@ -87,9 +87,9 @@ def sweep(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
 ) -> None:
     """Let go of bodies that are kept longer than models.yaml says; `bailey serve` does it every hour."""
-    from gateway.assemble import opened_ledger
     from gateway.config import load_config
     from gateway.retention import in_words, retention_of
+    from gateway.stores import opened_ledger
 
     settings = Settings()
     rules = retention_of(load_config(settings.config))
@@ -114,7 +114,7 @@ def export(
     bodies: Annotated[bool, typer.Option(help="Include the bodies (prompts, answers, patches).")] = False,
 ) -> None:
     """Write all entries as JSON lines, for an auditor; `--bodies` with what they refer to."""
-    from gateway.assemble import opened_ledger
+    from gateway.stores import opened_ledger
 
     async def work() -> int:
         lines = 0

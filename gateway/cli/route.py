@@ -92,9 +92,9 @@ def replay(
 @app.command()
 def train() -> None:
     """Learn from answers whose tests ran which model passes what; running appliances take it up at once."""
-    from gateway.assemble import opened_ledger
     from gateway.config import load_config
     from gateway.learning import learn
+    from gateway.stores import opened_ledger
     from router.estimates.informing import informed_by
 
     settings = Settings()

@@ -27,8 +27,8 @@ def report(
     as_json: Annotated[bool, typer.Option("--json", help="JSON with all fields.")] = False,
 ) -> None:
     """Say what each workload cost, how long it took, whether it kept its level and what passed its tests."""
-    from gateway.assemble import opened_ledger
     from gateway.config import load_config
+    from gateway.stores import opened_ledger
     from router.evaluation.reading import reported
 
     settings = Settings()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from pathlib import Path
 
@@ -30,6 +31,7 @@ def bailey(words: list[str], environment: dict[str, str], monkeypatch: pytest.Mo
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(sys, "argv", ["bailey", *words])
+    monkeypatch.setattr(gc, "set_threshold", lambda *_: None)  # that is for a process of its own
     with pytest.raises(SystemExit) as ended:
         main()
     return int(ended.value.code or 0)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from gateway.cli import app
+from gateway.cli.app import app
 from sandbox.catalogue import profile_names
 from sandbox.selfcheck import CHECKS
 from tests.journeys.appliance import SCRIPTED, Appliance
