@@ -14,14 +14,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from router.evaluation.proportion import Proportion
 from router.shadows.pairs import Answer, Pair, ShadowLog
 
 Floats = npt.NDArray[np.float64]
 _LEAST_PAIRS = 10
 """For an interval of a difference."""
 _RESAMPLES = 400
-_Z = 1.959963984540054
-"""Of a normal variable, 95 % are within so many standard deviations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +104,10 @@ def _side(answers: Sequence[Answer], endings: Mapping[str, int]) -> Side:
 
 def share(some: int, of: int) -> Estimate | None:
     """A share with its interval; None of nothing."""
-    if not of:
+    counted = Proportion(of, some)
+    if counted.share is None or counted.interval is None:
         return None
-    found, squared = some / of, _Z * _Z
-    middle = (found + squared / (2 * of)) / (1 + squared / of)
-    half = _Z / (1 + squared / of) * math.sqrt(found * (1 - found) / of + squared / (4 * of * of))
-    return Estimate(found, max(0.0, middle - half), min(1.0, middle + half), of)
+    return Estimate(counted.share, *counted.interval, of)
 
 
 def _difference(differences: Sequence[float], middle: Callable[[Floats], np.floating], seed: int) -> Estimate:
