@@ -93,3 +93,28 @@ def test_openais_usage_is_read_and_written(details: object, counted: tuple[int, 
     usage = read_usage(shape)
     assert (usage.cached_tokens, usage.written_tokens) == counted
     assert read_usage(UsageShape.model_validate_json(usage_shape(usage).model_dump_json(exclude_unset=True))) == usage
+
+
+HARDWARE = {
+    "usd_per_hour": "3.6",
+    "input_tokens_per_second": 10_000,
+    "output_tokens_per_second": 1_000,
+    "busy_share": "0.5",
+}
+
+
+def test_hours_of_hardware_are_spread_over_the_tokens_that_are_made_in_them() -> None:
+    """In an hour, half of which it works, it writes 1.8 million tokens or reads 18 million, for 3.6 dollars."""
+    price = Price.model_validate({"amortised": HARDWARE})
+    assert price.cost_usd(Usage(0, 1_800_000)) == price.cost_usd(Usage(18_000_000, 0)) == Decimal("3.6")
+    assert Price.model_validate(price.model_dump()) == price
+    assert Price.model_validate(price.model_dump(mode="json")) == price
+
+
+def test_a_price_is_declared_in_one_way() -> None:
+    with pytest.raises(ValidationError, match="input_usd_per_million follows from 'amortised'"):
+        Price.model_validate({"amortised": HARDWARE, "input_usd_per_million": 1})
+    with pytest.raises(ValidationError, match="busy_share"):
+        Price.model_validate({"amortised": {**HARDWARE, "busy_share": 0}})
+    with pytest.raises(ValidationError, match="less than or equal to 1000000"):
+        Price.model_validate({"amortised": {**HARDWARE, "output_tokens_per_second": "0.0001"}})
