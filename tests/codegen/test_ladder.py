@@ -41,7 +41,8 @@ async def ledger(tmp_path: Path) -> AsyncIterator[SqlLedger]:
 
 @pytest.fixture
 async def sandbox() -> AsyncIterator[Sandbox]:
-    quick = SandboxSpec(profiles={"pytest": LimitsSpec(wall_seconds=6)})
+    # Processor time: on a busy machine a job may wait long for the little that it needs.
+    quick = SandboxSpec(profiles={"pytest": LimitsSpec(wall_seconds=100, cpu_seconds=5)})
     made = NsjailSandbox(quick, python=Path(sys.executable).resolve(), site=SITE)
     await made.check()
     yield made

@@ -71,7 +71,7 @@ async def test_memory(sandbox: NsjailSandbox) -> None:
 
 
 async def test_memory_of_many_processes(sandbox: NsjailSandbox) -> None:
-    program = "import os, time\nfor _ in range(3): os.fork()\nblock = bytearray(40 << 20); time.sleep(60)"
+    program = "import os, time\nfor _ in range(2): os.fork()\nblock = bytearray(40 << 20); time.sleep(60)"
     result = await run_python(sandbox, program, limits=SMALL)
     assert result.outcome == "out_of_memory"
 
