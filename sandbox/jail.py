@@ -73,7 +73,9 @@ class Jail:
         """Wait until the jail stands at its gate. Raises `SandboxUnavailable` when it cannot be set up."""
         await asyncio.wait((self._ready, self._exited), timeout=_START_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         if self._exited.done():
-            await asyncio.gather(self.log.ended, self.report.ended)
+            # Killed a moment before it could bind its child's life to its own, nsjail leaves it at the gate: end it.
+            self._feed.close()
+            await asyncio.wait((self.log.ended, self.report.ended), timeout=_LAST_BYTES_SECONDS)
         lines = self.log.head.decode(errors="replace").splitlines()
         # nsjail goes on after some mount flags that failed, with a mere warning; this sandbox does not.
         complaints = [line for line in lines if line.startswith(("[W]", "[E]", "[F]"))]

@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 
 from sandbox import processes
+from sandbox.jail import Jail
 from sandbox.launcher import Launcher
 from sandbox.nsjail import NsjailSandbox
-from sandbox.protocol import Command, SandboxError, SandboxOverloaded
+from sandbox.protocol import Command, SandboxError, SandboxOverloaded, SandboxUnavailable
 from sandbox.spec import SandboxSpec, Tier
 from tests.sandbox.sandboxes import groups_of, make_sandbox, run_python
 
@@ -99,6 +100,25 @@ async def test_cancelling_at_any_moment(sandbox: NsjailSandbox, pauses: int) -> 
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+LEAVES_A_CHILD = ("/bin/sh", "-c", "exec 9<&0; (read -r _ <&9; exit) & echo $! >&2; exit 1")
+
+
+async def test_who_is_left_at_the_gate_by_an_nsjail_that_was_killed_is_ended() -> None:
+    """A stand-in for one that died between making its child and binding the child's life to its own."""
+    launcher = Launcher({}, private_view=False)
+    jail = Jail(LEAVES_A_CHILD, output_bytes=100)
+    try:
+        async with asyncio.timeout(20):
+            await jail.start(launcher, "", ("true",))
+            with pytest.raises(SandboxUnavailable, match="could not set up a jail"):
+                await jail.wait_ready()
+            left = int(jail.report.head)
+            await until(lambda: not Path(f"/proc/{left}/fd/9").exists())
+    finally:
+        await jail.close()
+        launcher.close()
 
 
 @session_loop
