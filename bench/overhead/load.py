@@ -63,6 +63,8 @@ async def paced(port: int, request: bytes, per_second: float, seconds: float) ->
     asked: list[asyncio.Task[None]] = []
 
     async def ask(due: float) -> None:
+        while free and free[-1][0].at_eof():  # servers close connections that nobody uses for some seconds
+            free.pop()[1].close()
         connection = free.pop() if free else await asyncio.open_connection("127.0.0.1", port)
         await _ask(*connection, request, due, result)
         free.append(connection)
