@@ -6,7 +6,6 @@ import asyncio
 import gc
 import signal
 import socket
-import sys
 from collections.abc import Callable
 
 from gateway.app import create_app
@@ -17,12 +16,6 @@ from gateway.scheduling import ask_for_short_turns
 from gateway.settings import Settings
 from inference.wire.server import Server, bound_socket
 
-THREAD_TURN_SECONDS = 0.0005
-"""After so long a thread of Python's that is busy lets another one go on that waits for the interpreter.
-
-The ledger's writer lets go of the interpreter for each statement. With Python's own 5 ms a commit of thirty statements
-would wait for the event loop that often and that long, and an answer for two commits.
-"""
 YOUNG_OBJECTS = 20_000
 """So many more than at the last collection are looked through for garbage.
 
@@ -51,9 +44,8 @@ async def serve(config: Config, settings: Settings, announce: Callable[[str], No
 
 
 def _make_prompt() -> None:
-    """Keep waits out of answers: for the processor, for the interpreter, and for collections of all garbage."""
+    """Keep waits out of answers: for the processor, and for collections of all garbage."""
     ask_for_short_turns()
-    sys.setswitchinterval(THREAD_TURN_SECONDS)
     gc.collect()
     gc.set_threshold(YOUNG_OBJECTS)
     gc.freeze()  # modules and what was assembled stay until the end; collections need not look at them again
