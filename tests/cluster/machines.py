@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from inference.child import free_port
+from inference.cluster.cluster import RAY_ENVIRONMENT
 
 ROOT = Path(__file__).parents[2]
 SMALL = {"object_store_memory": 100 * 2**20}
@@ -27,6 +28,7 @@ class Machines:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.cluster.machines", str(free_port())],
             cwd=ROOT,
+            env={**os.environ, **RAY_ENVIRONMENT},  # as docs/ray.md asks: by default replicas starve beside other tests
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
