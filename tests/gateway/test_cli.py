@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import gc
+import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -26,13 +29,25 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@contextmanager
+def logs_as_they_were() -> Iterator[None]:
+    """A command sends the logs of its process to standard error, which is closed to the tests after it."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    try:
+        yield
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
+
+
 def bailey(words: list[str], environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> int:
     """Run the command as `main` does; its exit code. What should not happen comes out as it is."""
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(sys, "argv", ["bailey", *words])
     monkeypatch.setattr(gc, "set_threshold", lambda *_: None)  # that is for a process of its own
-    with pytest.raises(SystemExit) as ended:
+    with logs_as_they_were(), pytest.raises(SystemExit) as ended:
         main()
     return int(ended.value.code or 0)
 

@@ -262,7 +262,10 @@ async def test_embeddings_are_sorted_normalised_and_counted() -> None:
 @pytest.mark.parametrize(
     ("status", "ready"), [(200, True), (404, True), (401, False), (403, False), (500, False), (503, False)]
 )
-async def test_health_asks_for_the_models_and_remembers(status: int, ready: bool) -> None:
+async def test_health_asks_for_the_models_and_remembers(
+    status: int, ready: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("inference.upstream.HEALTH_TIMEOUT_SECONDS", 60.0)  # on a busy machine nobody has to be quick
     async with engine_at(lambda: Response(), lambda: Response(KEY, status)) as (engine, far):
         first, second = await engine.health(), await engine.health()
     assert first == second
