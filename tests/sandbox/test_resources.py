@@ -71,7 +71,14 @@ async def test_memory(sandbox: NsjailSandbox) -> None:
 
 
 async def test_memory_of_many_processes(sandbox: NsjailSandbox) -> None:
-    program = "import os, time\nfor _ in range(2): os.fork()\nblock = bytearray(40 << 20); time.sleep(60)"
+    # Each alone fits. The kernel may kill any of them, so the program ends when one of its children is dead.
+    program = """
+import os, sys, time
+for _ in range(4):
+    if not os.fork():
+        block = bytearray(40 << 20); time.sleep(60)
+sys.exit(os.wait()[1] != 0)
+"""
     result = await run_python(sandbox, program, limits=SMALL)
     assert result.outcome == "out_of_memory"
 
