@@ -1,4 +1,4 @@
-"""Linux calls that Python does not offer: mounts, namespaces, keyrings and file system identities.
+"""Linux calls that Python does not offer: mounts, namespaces, keyrings, file system identities, bounded opens.
 
 Thin wrappers that raise OSError. All of them act on the calling thread alone, which is why the
 launcher lives in a thread of its own. Called by `launcher.py` and `workspace.py`.
@@ -19,6 +19,10 @@ MS_BIND, MS_REC, MS_SLAVE = 4096, 16384, 1 << 19
 
 _SYS_KEYCTL_X86_64 = 250
 _JOIN_SESSION_KEYRING = 1
+
+_SYS_OPENAT2 = 437  # the same on every architecture
+# RESOLVE_NO_XDEV, NO_MAGICLINKS, NO_SYMLINKS, BENEATH: no mount crossed, no link followed, nothing above the folder.
+_RESOLVE_INSIDE = 0x01 | 0x02 | 0x04 | 0x08
 
 # Capabilities that let root give each jail a user id of its own: DAC_OVERRIDE, KILL, SETGID, SETUID, SYS_ADMIN.
 _ROOT_CAPABILITIES = 1 << 1 | 1 << 5 | 1 << 6 | 1 << 7 | 1 << 21
@@ -46,6 +50,17 @@ def mount(source: str, target: Path, kind: str, flags: int, data: str = "") -> N
     """See mount(2)."""
     arguments = (source.encode(), os.fsencode(target), kind.encode())
     _call("mount", *arguments, ctypes.c_ulong(flags), data.encode())
+
+
+class _OpenHow(ctypes.Structure):
+    _fields_ = (("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64), ("resolve", ctypes.c_uint64))
+
+
+def open_inside(directory: int, path: str, flags: int, mode: int = 0) -> int:
+    """Open what lies in the same file system below a folder, following no link whatsoever; see openat2(2)."""
+    how = _OpenHow(flags | os.O_CLOEXEC, mode, _RESOLVE_INSIDE)
+    name, size = os.fsencode(path), ctypes.c_size_t(ctypes.sizeof(how))
+    return _call("syscall", ctypes.c_long(_SYS_OPENAT2), directory, name, ctypes.byref(how), size)
 
 
 def join_fresh_session_keyring() -> None:

@@ -1,28 +1,32 @@
 """Files into a jail: names are checked first, then written relative to directory descriptors.
 
-Nothing here follows a link or names a host path inside the workspace. The other direction is `collect.py`.
+Nothing here follows a link, leaves the workspace's own file system or names a host path inside it, whatever lies
+there already; the kernel holds that, not the order of calls. The other direction is `collect.py`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import os
+import secrets
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from sandbox.kernel import file_system_identity
+from sandbox.kernel import file_system_identity, open_inside
 from sandbox.protocol import FileDigest, InvalidCommand
 
 MAX_NAME_BYTES = 255
 MAX_LEVELS = 16
 
-_DIRECTORY = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_DIRECTORY = os.O_PATH | os.O_DIRECTORY
+_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 _SOURCE_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _PIECE = 1 << 20
+_IN_THE_WAY = (errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.EXDEV)
 
 
 def check_names(names: Iterable[str]) -> None:
@@ -63,7 +67,7 @@ def tree_names(tree: Path) -> list[str]:
 
 
 class Workspace:
-    """A jail's empty working directory, held by descriptor; `uid` owns what is written."""
+    """A jail's working directory, held by descriptor; `uid` owns what is written. No job runs meanwhile."""
 
     def __init__(self, directory: int, uid: int, gid: int) -> None:
         self._directory = directory
@@ -72,7 +76,7 @@ class Workspace:
     def fill(self, tree: Path | None, tree_files: Iterable[str], files: Mapping[str, bytes]) -> tuple[FileDigest, ...]:
         """Write the files of a tree, then `files` on top; what was written. Blocking.
 
-        Raises `InvalidCommand` when they do not fit.
+        Raises `InvalidCommand` when they do not fit, or when something else is at their place.
         """
         written: list[FileDigest] = []
         try:
@@ -106,30 +110,45 @@ class Workspace:
 
     @contextmanager
     def _create(self, name: str, mode: int) -> Iterator[int]:
+        """A new file under a name that nobody can expect, which takes its place when it is whole."""
         *folders, last = name.split("/")
-        with file_system_identity(*self._owner):
-            parent = os.dup(self._directory)
-            try:
+        with _place_taken(name), contextlib.ExitStack() as opened:
+            with file_system_identity(*self._owner):
+                parent = self._directory
                 for folder in folders:
-                    below = _open_folder(parent, folder)
-                    os.close(parent)
-                    parent = below
-                target = os.open(last, _NEW_FILE, 0o600, dir_fd=parent)
-            finally:
-                os.close(parent)
-            os.fchmod(target, mode)
-        try:
-            yield target
-        finally:
-            os.close(target)
+                    parent = _open_folder(parent, folder)
+                    opened.callback(os.close, parent)
+                unfinished = f".{secrets.token_hex(8)}"
+                target = open_inside(parent, unfinished, _NEW_FILE, 0o600)
+                opened.callback(os.close, target)
+                os.fchmod(target, mode)
+            with contextlib.ExitStack() as unless_whole:
+                unless_whole.callback(os.unlink, unfinished, dir_fd=parent)
+                yield target
+                with file_system_identity(*self._owner):
+                    os.rename(unfinished, last, src_dir_fd=parent, dst_dir_fd=parent)
+                unless_whole.pop_all()
+
+
+@contextmanager
+def _place_taken(name: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _IN_THE_WAY:
+            raise
+        raise InvalidCommand(
+            f"The file {name!r} cannot be written into the workspace: something else is at its place "
+            f"({error.strerror})."
+        ) from None
 
 
 def _open_folder(parent: int, name: str) -> int:
     try:
-        return os.open(name, _DIRECTORY, dir_fd=parent)
+        return open_inside(parent, name, _DIRECTORY)
     except FileNotFoundError:
         os.mkdir(name, 0o755, dir_fd=parent)
-        return os.open(name, _DIRECTORY, dir_fd=parent)
+        return open_inside(parent, name, _DIRECTORY)
 
 
 def _write(descriptor: int, content: bytes) -> None:
