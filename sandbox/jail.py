@@ -23,10 +23,16 @@ _GATE = (
     'echo ready >&2; read -r _ || exit 1; command -v "$1" >/dev/null || { echo absent >&2; exit 127; }; '
     'echo started >&2; exec "$@" 2>&3 3>&-'
 )
+COLD_OPENING = b"\n"
 _START_SECONDS = 30.0
 _LAST_BYTES_SECONDS = 5.0
 _NUDGE_SECONDS = 0.02
 _LOG_BYTES = 65_536
+
+
+def cold_gate(argv: Sequence[str]) -> tuple[str, ...]:
+    """A shell that waits for `COLD_OPENING` and becomes the program."""
+    return ("/bin/sh", "-c", _GATE, "sh", *argv)
 
 
 class Jail:
@@ -50,8 +56,8 @@ class Jail:
         self._ready: asyncio.Future[bool] = loop.create_future()
         self._exited: asyncio.Future[None] = loop.create_future()
 
-    async def start(self, launcher: Launcher, config: str, argv: Sequence[str]) -> None:
-        """Spawn nsjail; it sets up the jail and stops at the gate."""
+    async def start(self, launcher: Launcher, config: str, program: Sequence[str]) -> None:
+        """Spawn nsjail; it sets up the jail and starts a program that stops at the gate."""
         with contextlib.ExitStack() as theirs:
             stdin, feed = _pipe()
             theirs.callback(os.close, stdin)
@@ -65,7 +71,7 @@ class Jail:
             descriptors.append(_memory_file(config))
             theirs.callback(os.close, descriptors[-1])
             command = (*self._command, "-C", f"/proc/self/fd/{len(descriptors) - 1}", "--")
-            self.pid = await launcher.spawn((*command, "init", "-v", "/bin/sh", "-c", _GATE, "sh", *argv), descriptors)
+            self.pid = await launcher.spawn((*command, "init", "-v", *program), descriptors)
         self._pidfd = os.pidfd_open(self.pid)
         asyncio.get_running_loop().add_reader(self._pidfd, self._reap)
 
@@ -101,9 +107,19 @@ class Jail:
         finally:
             os.close(root)
 
-    def go(self, stdin: bytes) -> None:
-        """Open the gate; the program reads `stdin`."""
-        self._feed.send(b"\n" + stdin)
+    def go(self, opening: bytes, stdin: bytes) -> None:
+        """Open the gate with what it waits for; the program reads `stdin`."""
+        self._feed.send(opening + stdin)
+
+    @property
+    def stands(self) -> bool:
+        """It is at its gate, or its program runs."""
+        return self._init_pidfd >= 0
+
+    @property
+    def program_began(self) -> bool:
+        """The gate let the program start."""
+        return b"started\n" in self.report.head
 
     @property
     def program_absent(self) -> bool:

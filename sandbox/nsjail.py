@@ -11,6 +11,7 @@ import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from sandbox.catalogue import load, profile_names
@@ -25,6 +26,7 @@ from sandbox.prove import PROBE, Surroundings, demand_isolated, prove
 from sandbox.run import Run
 from sandbox.spec import LimitsSpec, SandboxSpec
 from sandbox.threads import finish, settle
+from sandbox.warm import Pool
 from sandbox.workspace import check_names
 
 _UNPROVEN = "The environment is known once the host is proven; call `check` first."
@@ -54,6 +56,7 @@ class NsjailSandbox:
         self._runs: dict[asyncio.Task[Result], Run] = {}
         self._host: Host | None = None
         self._identity: Identity | None = None
+        self._pool: Pool | None = None
         self._proving = asyncio.Lock()
         self._closed = False
 
@@ -69,7 +72,18 @@ class NsjailSandbox:
             self._demand_open()
             caps, waited = Caps(self._spec.collect_files, self._spec.collect_mib * _MIB), time.monotonic() - queued
             order = Order(command, profile, limits, caps, slot, self._identity, waited)
-            return await self._run(Run(host, order))
+            warm = self._pool.take(order) if self._pool is not None else None
+            if warm is None:
+                return await self._run(Run(host, order))
+            run = Run(host, replace(order, slot=warm.slot), warm)
+            try:
+                return await self._run(run)
+            except SandboxError:
+                if run.began or self._closed:
+                    raise
+            finally:
+                warm.give_back()
+            return await self._run(Run(host, order))  # the warm jail died before it was used
 
     def environment_digest(self, profile: str) -> str:
         """See `Sandbox.environment_digest`. Raises `SandboxUnavailable` before the first check or run."""
@@ -97,6 +111,9 @@ class NsjailSandbox:
         for task in list(self._runs):
             await settle(task)
         async with self._proving:
+            if self._pool is not None:
+                await self._pool.close()
+                self._pool = None
             if self._host is not None:
                 self._host.launcher.close()
                 self._host = None
@@ -117,6 +134,8 @@ class NsjailSandbox:
                 host = await prove(self._spec, self._around, self._profiles)
                 self._identity = await finish(lambda: identify(host, self._around.site, self._profiles.values()))
                 self._host = host
+                if self._spec.user_ids > self._spec.slots:
+                    self._pool = Pool(host, self._profiles, self._spec)
             return self._host
 
     @asynccontextmanager

@@ -118,7 +118,7 @@ def _first_uid(spec: SandboxSpec) -> int | None:
             "This process is root without the capabilities to use other user ids; run it as an ordinary user, "
             "or give it CAP_SYS_ADMIN, CAP_SETUID, CAP_SETGID, CAP_KILL and CAP_DAC_OVERRIDE."
         )
-    if not all(kernel.maps_user(uid) for uid in (spec.first_uid, spec.first_uid + spec.slots - 1)):
+    if not all(kernel.maps_user(uid) for uid in (spec.first_uid, spec.first_uid + spec.user_ids - 1)):
         raise SandboxUnavailable(
             f"The user ids from {spec.first_uid} do not exist in this user namespace (see /proc/self/uid_map); "
             "set sandbox.first_uid to the first of enough unused ids that do."

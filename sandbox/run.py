@@ -14,43 +14,50 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from sandbox.cgroup import Group
 from sandbox.collect import Collection, collect, compile_globs
 from sandbox.host import Host
-from sandbox.jail import Jail
+from sandbox.jail import COLD_OPENING, cold_gate
 from sandbox.kernel import file_system_identity
 from sandbox.order import Order
 from sandbox.priority import give_way
 from sandbox.processes import Usage, tree, usage
 from sandbox.profile import WORKSPACE, WRITABLE_PLACES
-from sandbox.protocol import FileDigest, InvalidCommand, Outcome, Result, SandboxError
+from sandbox.protocol import FileDigest, InvalidCommand, Outcome, Result, SandboxError, SandboxUnavailable
 from sandbox.record import Happening, write_record
+from sandbox.standing import Standing
 from sandbox.threads import finish
 from sandbox.verdict import Observation, judge, read_ending
+from sandbox.warm import WarmJail, opening
 from sandbox.workspace import Workspace, check_names, tree_names
 
 _LOOK_SECONDS = 0.05
 
 
 class Run:
-    """The run of one order; `stop` may be called at any time."""
+    """The run of one order, in a warm jail that stands or in one of its own; `stop` may be called at any time."""
 
-    def __init__(self, host: Host, order: Order) -> None:
+    def __init__(self, host: Host, order: Order, warm: WarmJail | None = None) -> None:
         self._host = host
         self._order = order
-        self._jail = Jail(host.command, order.limits.output_bytes)
+        self._warm = warm
+        self._standing = warm.standing if warm else Standing(host, order.limits)
+        self._jail = self._standing.jail
         self._jail.on_excess = lambda: self.stop("output_limit")
-        self._group: Group | None = None
         self._folders: dict[str, int] = {}
         self._stopped: Outcome | None = None
         self._most = Usage(0.0, 0.0)
-        self._config = host.render(order.profile, order.limits, order.command, order.slot)
+        self._config = warm.config if warm else host.render(order.profile, order.limits, order.command, order.slot)
         self._inputs: tuple[FileDigest, ...] = ()
 
     def stop(self, reason: Outcome) -> None:
         """Kill the jail; the first reason is kept."""
         self._stopped = self._stopped or reason
         self._jail.kill()
+
+    @property
+    def began(self) -> bool:
+        """Whether the program was started; before that, nothing foreign has run in the jail."""
+        return self._jail.program_began
 
     async def execute(self) -> Result:
         """Run to the end. Raises `InvalidCommand` for files or programs that cannot be, `SandboxError` for the host."""
@@ -61,8 +68,11 @@ class Run:
                 await finish(self._fill)
                 before = await finish(self._look)
                 started = time.monotonic()
-                self._jail.go(self._order.command.stdin)
+                argv = self._order.command.argv
+                self._jail.go(opening(argv) if self._warm else COLD_OPENING, self._order.command.stdin)
                 await self._watch(before)
+                if not (self.began or self._stopped or self._jail.program_absent):
+                    raise SandboxError("The jail died before the command started.")
                 self._demand_program()
                 stock = await finish(lambda: self._take_stock(before))
         result = self._result(stock, started - began, self._jail.ended_at - started)
@@ -80,29 +90,18 @@ class Run:
     @contextlib.asynccontextmanager
     async def _standing_jail(self) -> AsyncIterator[None]:
         """A jail that stands at its gate, in its control group; nothing is left of either afterwards."""
-        order = self._order
         try:
-            self._group = await finish(lambda: self._host.group(order.limits))
-            await self._jail.start(self._host.launcher, self._config, order.command.argv)
-            # The first move into a group waits for a grace period of the kernel; nsjail starts meanwhile.
-            joining = finish(lambda: self._join([self._jail.pid]))
-            failures = await asyncio.gather(self._jail.wait_ready(), joining, return_exceptions=True)
+            if self._warm is None:
+                await self._standing.up(self._config, cold_gate(self._order.command.argv))
             if self._stopped is not None:
                 raise SandboxError("The sandbox was closed before the command started.")
-            for failure in filter(None, failures):
-                raise failure
-            await finish(lambda: self._join(self._jail.processes()))
             yield
+        except SandboxUnavailable:
+            if self._stopped is not None:
+                raise SandboxError("The sandbox was closed before the command started.") from None
+            raise
         finally:
-            await self._jail.close()
-            if self._group is not None:
-                await finish(self._group.remove)
-
-    def _join(self, pids: list[int]) -> None:
-        if self._group is not None:
-            for pid in pids:
-                with contextlib.suppress(ProcessLookupError):  # a dead process is found out elsewhere
-                    self._group.join(pid)
+            await self._standing.down()
 
     def _hold_folders(self, held: contextlib.ExitStack) -> None:
         """Open the jail's writable places: file systems in memory that live as long as they are held here."""
@@ -139,8 +138,8 @@ class Run:
     def _look(self) -> Usage:
         if not (self._host.weighs or self._jail.ended_at):
             give_way(tree(self._jail.init_pid)[1:])  # all but the init process, which only waits
-        if self._group is not None:
-            return Usage(self._group.cpu_seconds(), 0.0)  # the group itself holds the memory limit
+        if self._standing.group is not None:
+            return Usage(self._standing.group.cpu_seconds(), 0.0)  # the group itself holds the memory limit
         if self._jail.ended_at:
             return self._most  # its process number may be somebody else's by now
         files_mib = sum(_used_mib(folder) for folder in self._folders.values())
@@ -154,13 +153,13 @@ class Run:
     def _take_stock(self, before: Usage) -> _Stock:
         disk_full = any(_is_full(folder) for folder in self._folders.values())
         files = self._collect()
-        if self._group is None:
+        if self._standing.group is None:
             # What was killed with the jail is in no parent's account: the last look knows more then.
             cpu = max(self._jail.cpu_seconds, self._most.cpu_seconds) - before.cpu_seconds
             return _Stock(max(0.0, cpu), self._most.memory_mib or None, None, 0, disk_full, files)
-        cpu = self._group.cpu_seconds() - before.cpu_seconds
-        memory, processes = self._group.memory_peak_mib(), self._group.processes_peak()
-        return _Stock(cpu, memory, processes, self._group.oom_kills(), disk_full, files)
+        cpu = self._standing.group.cpu_seconds() - before.cpu_seconds
+        memory, processes = self._standing.group.memory_peak_mib(), self._standing.group.processes_peak()
+        return _Stock(cpu, memory, processes, self._standing.group.oom_kills(), disk_full, files)
 
     def _collect(self) -> Collection:
         if not self._order.command.collect:
@@ -195,6 +194,7 @@ class Run:
             files=stock.collection.files,
             rejected=tuple(stock.collection.rejected),
             facts={
+                **(self._warm.facts if self._warm else {"warm": False}),
                 "tier": self._host.tier,
                 "yields_by": "cpu weight" if self._host.weighs else "nice values",
                 "setup_seconds": round(setup_seconds, 4),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from sandbox.catalogue import load, profile_names
 from sandbox.validate import UnsafeProfile
@@ -65,6 +65,11 @@ class SandboxSpec(BaseModel):
         le=2_000_000_000,
         description="As root, jail n runs as this user id plus n outside; `slots` unused ids must follow it.",
     )
+    warm: dict[str, int] = Field(
+        default_factory=dict,
+        description="How many jails of `python` and `pytest` stand ready with a booted interpreter (docs/sandbox.md); "
+        "each takes about 6 MB, and as root one more unused user id per jail and per slot.",
+    )
     collect_files: int = Field(default=256, ge=1, le=1_000_000, description="Files that one command may hand out.")
     collect_mib: int = Field(default=16, ge=1, le=65_536, description="Their size together.")
     profiles: dict[str, LimitsSpec] = Field(default_factory=dict, description="Ceilings by profile name.")
@@ -76,6 +81,20 @@ class SandboxSpec(BaseModel):
         default_factory=dict,
         description="By profile name, a folder with `bin/` whose programs the profile uses before the host's.",
     )
+
+    @field_validator("warm")
+    @classmethod
+    def _can_be_warm(cls, warm: dict[str, int]) -> dict[str, int]:
+        for name, count in warm.items():
+            if name not in ("python", "pytest") or not 0 <= count <= 64:
+                raise ValueError(f"warm.{name} is {count}; only python and pytest can be warm, 0 to 64 of each.")
+        return warm
+
+    @property
+    def user_ids(self) -> int:
+        """User ids that jails need at most: one per slot, and one for each that is ready or was."""
+        ready = sum(self.warm.values())
+        return self.slots + (ready + self.slots if ready else 0)
 
     @model_validator(mode="after")
     def _known_profiles(self) -> SandboxSpec:
