@@ -159,7 +159,8 @@ async def main():
     sandbox = make_sandbox(sys.argv[1])
     await sandbox.check()
     print("ready", flush=True)
-    await run_python(sandbox, "import time; time.sleep(600)")
+    wild = "import os\\nwhile True:\\n try: os.fork()\\n except OSError: pass"
+    await asyncio.gather(*(run_python(sandbox, job) for job in ("import time; time.sleep(600)", "input()", wild)))
 
 asyncio.run(main())
 """
@@ -173,7 +174,7 @@ async def test_a_killed_supervisor_leaves_nothing(tier: Tier) -> None:
     )
     assert supervisor.stdout is not None
     await supervisor.stdout.readline()
-    await until(programs)
+    await until(lambda: len(programs()) >= 10)  # the one that forks has begun to
     jailed = [os.pidfd_open(pid) for pid in programs()]
     supervisor.kill()
     await supervisor.wait()
