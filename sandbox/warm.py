@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from sandbox.catalogue import text
 from sandbox.host import Host
 from sandbox.order import Order
-from sandbox.profile import Profile
+from sandbox.profile import WORKSPACE, Profile
 from sandbox.protocol import Command, Limits, SandboxError
 from sandbox.spec import SandboxSpec
 from sandbox.standing import Standing
@@ -118,7 +118,8 @@ class Pool:
         standing = Standing(self._host, profile.limits)
         pause = 0.0
         try:
-            config = self._host.render(profile, limits, Command(()), slot)
+            waits = Command((), environment={"PWD": WORKSPACE})  # as the shell of a cold jail sets it
+            config = self._host.render(profile, limits, waits, slot)
             await standing.up(config, ("python", "-c", text("warm.py"), _IMPORTED[name]))
             jail = WarmJail(standing, config, slot, _IMPORTED[name], time.monotonic(), give_back)
             self._ready[name].append(jail)

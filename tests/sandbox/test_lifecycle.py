@@ -153,10 +153,11 @@ async def test_waiting_for_a_slot_has_an_end(tier: Tier) -> None:
 
 SUPERVISOR = """
 import asyncio, sys
+from sandbox.spec import SandboxSpec
 from tests.sandbox.sandboxes import make_sandbox, run_python
 
 async def main():
-    sandbox = make_sandbox(sys.argv[1])
+    sandbox = make_sandbox(sys.argv[1], SandboxSpec(warm={"python": 1}))
     await sandbox.check()
     print("ready", flush=True)
     wild = "import os\\nwhile True:\\n try: os.fork()\\n except OSError: pass"
