@@ -12,6 +12,7 @@ from bench.cpu import group as cpu
 from bench.overhead import group as overhead
 from bench.ray import group as ray
 from bench.routing import group as routing
+from bench.sandbox import group as sandbox
 from bench.vllm import group as vllm
 
 GROUPS = {
@@ -25,6 +26,7 @@ GROUPS = {
     "overhead": overhead.measure,
     "control": control.measure,
     "routing": routing.measure,
+    "sandbox": sandbox.measure,
 }
 
 

@@ -1,0 +1,1 @@
+"""The sandbox beside no sandbox, bubblewrap and plain nsjail."""
