@@ -68,8 +68,8 @@ class Run:
                 await finish(self._fill)
                 before = await finish(self._look)
                 started = time.monotonic()
-                argv = self._order.command.argv
-                self._jail.go(opening(argv) if self._warm else COLD_OPENING, self._order.command.stdin)
+                command = self._order.command
+                self._jail.go(opening(command) if self._warm else COLD_OPENING, command.stdin)
                 await self._watch(before)
                 if not (self.began or self._stopped or self._jail.program_absent):
                     raise SandboxError("The jail died before the command started.")

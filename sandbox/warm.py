@@ -22,6 +22,8 @@ from sandbox.standing import Standing
 from sandbox.threads import settle
 
 _IMPORTED = {"python": "", "pytest": "pytest"}
+_READ_AT_THE_START = ("PYTHON", "MALLOC_", "GLIBC_", "LC_", "LANGUAGE")
+"""By the interpreter or the C library: variables with such names come too late in a warm jail."""
 _MAX_AGE_SECONDS = 300.0
 _BACK_OFF_SECONDS = 10.0
 
@@ -48,9 +50,10 @@ class WarmJail:
         return {"warm": True, "warm_age_ms": round(self.age_seconds * 1000), "imported_before": self.imported}
 
 
-def opening(argv: tuple[str, ...]) -> bytes:
+def opening(command: Command) -> bytes:
     """What `profiles/warm.py` waits for."""
-    words = "\0".join(argv[1:]).encode()
+    variables = [f"{name}={value}" for name, value in command.environment.items()]
+    words = "\0".join((str(len(variables)), *variables, *command.argv[1:])).encode()
     return f"{len(words):08x}".encode() + words
 
 
@@ -60,9 +63,11 @@ def fits(command: Command, limits: Limits, profile: Profile) -> bool:
         limits, wall_seconds=profile.limits.wall_seconds, cpu_seconds=profile.limits.cpu_seconds
     )
     words = command.argv[2:] if command.argv[1:2] == ("-B",) else command.argv[1:]
-    if command.argv[0] != "python" or command.environment or held_by_the_supervisor != profile.limits or not words:
+    if command.argv[0] != "python" or held_by_the_supervisor != profile.limits or not words:
         return False
-    if any(0xD800 <= ord(letter) <= 0xDFFF for word in words for letter in word):
+    if any(name.startswith(_READ_AT_THE_START) for name in command.environment):
+        return False
+    if any(0xD800 <= ord(letter) <= 0xDFFF for word in (*words, *command.environment.values()) for letter in word):
         return False
     if profile.name == "pytest":
         return words[:2] == ("-m", "pytest")

@@ -3,7 +3,8 @@
 
 `sandbox/warm.py` hands it to the interpreter as text (`python -c`), so that no file of it is in the jail; nothing
 foreign has run before `started`. Few imports: what is imported here is there for the job as well. Standard input
-brings eight hexadecimal digits, that many bytes of NUL-separated words, then the job's own input.
+brings eight hexadecimal digits, so many bytes, then the job's own input. The bytes are words with NULs between them:
+the number of the job's variables, NAME=VALUE of each, the command line after `python`.
 """
 
 import os
@@ -22,9 +23,12 @@ def read(size: int) -> bytes:
 
 
 def hand_over() -> list[str]:
-    """Wait at the gate; the words after `python`. From here on standard error is the job's."""
+    """Wait at the gate; the words after `python`. From here on variables and standard error are the job's."""
     os.write(2, b"ready\n")
-    words = os.fsdecode(read(int(read(8), 16))).split("\0")
+    count, *words = os.fsdecode(read(int(read(8), 16))).split("\0")
+    for _ in range(int(count)):
+        name, _, value = words.pop(0).partition("=")
+        os.environ[name] = value
     os.write(2, b"started\n")
     os.dup2(3, 2)
     os.close(3)
