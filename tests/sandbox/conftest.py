@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import AsyncIterator
@@ -44,8 +45,9 @@ def canary(tmp_path: Path) -> Path:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def aftermath(sandbox: NsjailSandbox, canary: Path) -> AsyncIterator[None]:
-    """The common post-conditions: no process, mount or group is left, the host is unchanged, the next job works."""
+    """The common post-conditions: no process, mount, group or descriptor is left, the host is as it was, all works."""
     others = set(children(os.getpid()))  # what other tests of this process keep running
+    descriptors = _descriptors()
     yield
     assert set(children(os.getpid())) <= others
     assert groups_of(os.getpid()) == []
@@ -53,3 +55,13 @@ async def aftermath(sandbox: NsjailSandbox, canary: Path) -> AsyncIterator[None]
     assert canary.read_text() == "alive"
     hello = await sandbox.run(Command(("echo", "hello")))
     assert (hello.outcome, hello.exit_code, hello.stdout) == ("exited", 0, b"hello\n")
+    assert _descriptors() <= descriptors
+
+
+def _descriptors() -> set[str]:
+    """What this process has open, each by its number and what it leads to."""
+    found = set()
+    for link in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # that of the list itself
+            found.add(f"{link.name} {link.readlink()}")
+    return found

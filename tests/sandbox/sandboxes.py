@@ -37,5 +37,16 @@ def groups_of(pid: int) -> list[Path]:
 
 
 async def run_python(sandbox: Sandbox, program: str, *, limits: Limits | None = None, **more: object) -> Result:
-    """Run a program text; further keywords are fields of `Command`."""
-    return await sandbox.run(Command(("python", "-c", program), limits=limits, **more))  # type: ignore[arg-type]  # fields of Command
+    """Run a program text and hold the record to the result; further keywords are fields of `Command`."""
+    result = await sandbox.run(Command(("python", "-c", program), limits=limits, **more))  # type: ignore[arg-type]  # fields of Command
+    demand_record(result)
+    return result
+
+
+def demand_record(result: Result) -> None:
+    """The record says the same as the result and lacks nothing."""
+    record = result.record
+    assert record is not None
+    assert (record.outcome, record.exit_code, record.signal) == (result.outcome, result.exit_code, result.signal)
+    assert record.tier == result.facts["tier"]
+    assert all((record.job_id, record.kernel, record.nsjail_sha256, record.config_sha256, record.policy_sha256))
