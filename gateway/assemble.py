@@ -51,6 +51,7 @@ from router.sharing import SharingEngine
 from router.verified import VerifiedCalls
 from sandbox.nsjail import NsjailSandbox
 from sandbox.protocol import Sandbox, SandboxUnavailable
+from sandbox.spec import SandboxSpec
 
 # A token has at least about three bytes, in prose and in code; budgets of context are kept with this.
 _BYTES_PER_TOKEN = 3
@@ -137,7 +138,7 @@ class _LadderOnDemand:
     async def __call__(self) -> Ladder:
         async with self._lock:
             if self._ladder is None:
-                sandbox = await self._stack.enter_async_context(opened_sandbox(self._config, self._settings))
+                sandbox = await self._stack.enter_async_context(opened_sandbox(self._config, self._settings, warm=True))
                 self._ladder = Ladder(RUNGS, sandbox, self._ledger)
             return self._ladder
 
@@ -152,7 +153,7 @@ async def opened_appliance(config: Config, settings: Settings) -> AsyncGenerator
         await ledger.claim()
         await ledger.lapse(started)
         telemetry = Telemetry()
-        sandbox = await stack.enter_async_context(opened_sandbox(config, settings))
+        sandbox = await stack.enter_async_context(opened_sandbox(config, settings, warm=True))
         resources = _resources(config, settings)
         opening = opened_fleet(config, settings, resources, ledger, telemetry.versions)
         fleet = await stack.enter_async_context(opening)
@@ -213,13 +214,13 @@ def _resources(config: Config, settings: Settings) -> Resources:
     return Resources(weights_store(config, settings), settings.data / "logs", secrets(names))
 
 
-def _sandbox(config: Config, settings: Settings) -> NsjailSandbox:
+def _sandbox(spec: SandboxSpec, settings: Settings) -> NsjailSandbox:
     site = (settings.sandbox_site or Path(".sandbox-site")).resolve()
     if not (site / "pytest").is_dir():
         raise SandboxUnavailable(
             f"The tools for generated code are not at {site}; run `make setup`, or set BAILEY_SANDBOX_SITE."
         )
-    return NsjailSandbox(config.sandbox, python=Path(sys.executable).resolve(), site=site)
+    return NsjailSandbox(spec, python=Path(sys.executable).resolve(), site=site)
 
 
 def _workshop(appliance: _Parts, sandbox: Sandbox, settings: Settings) -> Workshop:
@@ -264,9 +265,11 @@ async def removed_from_cluster(config: Config, settings: Settings, tell: Callabl
 
 
 @asynccontextmanager
-async def opened_sandbox(config: Config, settings: Settings) -> AsyncGenerator[NsjailSandbox, None]:
-    """The sandbox, proven on this machine. Raises `SandboxUnavailable`."""
-    sandbox = _sandbox(config, settings)
+async def opened_sandbox(
+    config: Config, settings: Settings, *, warm: bool = False
+) -> AsyncGenerator[NsjailSandbox, None]:
+    """The sandbox, proven on this machine; jails stand ready only where it serves on. Raises `SandboxUnavailable`."""
+    sandbox = _sandbox(config.sandbox if warm else config.sandbox.model_copy(update={"warm": {}}), settings)
     try:
         await sandbox.check()
         yield sandbox

@@ -72,18 +72,7 @@ class NsjailSandbox:
             self._demand_open()
             caps, waited = Caps(self._spec.collect_files, self._spec.collect_mib * _MIB), time.monotonic() - queued
             order = Order(command, profile, limits, caps, slot, self._identity, waited)
-            warm = self._pool.take(order) if self._pool is not None else None
-            if warm is None:
-                return await self._run(Run(host, order))
-            run = Run(host, replace(order, slot=warm.slot), warm)
-            try:
-                return await self._run(run)
-            except SandboxError:
-                if run.began or self._closed:
-                    raise
-            finally:
-                warm.give_back()
-            return await self._run(Run(host, order))  # the warm jail died before it was used
+            return await self._run_warm(host, order) or await self._run(Run(host, order))
 
     def environment_digest(self, profile: str) -> str:
         """See `Sandbox.environment_digest`. Raises `SandboxUnavailable` before the first check or run."""
@@ -134,9 +123,23 @@ class NsjailSandbox:
                 host = await prove(self._spec, self._around, self._profiles)
                 self._identity = await finish(lambda: identify(host, self._around.site, self._profiles.values()))
                 self._host = host
-                if self._spec.user_ids > self._spec.slots:
-                    self._pool = Pool(host, self._profiles, self._spec)
+                self._pool = Pool(host, self._profiles, self._spec)
             return self._host
+
+    async def _run_warm(self, host: Host, order: Order) -> Result | None:
+        """None: no jail of the pool fits, or it died before the command began."""
+        warm = self._pool.take(order) if self._pool is not None else None
+        if warm is None:
+            return None
+        run = Run(host, replace(order, slot=warm.slot), warm)
+        try:
+            return await self._run(run)
+        except SandboxError:
+            if run.began or self._closed:
+                raise
+            return None
+        finally:
+            warm.give_back()
 
     @asynccontextmanager
     async def _slot(self) -> AsyncIterator[int]:

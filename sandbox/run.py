@@ -48,6 +48,7 @@ class Run:
         self._most = Usage(0.0, 0.0)
         self._config = warm.config if warm else host.render(order.profile, order.limits, order.command, order.slot)
         self._inputs: tuple[FileDigest, ...] = ()
+        self._how_it_stood = warm.facts() if warm else {"warm": False}
 
     def stop(self, reason: Outcome) -> None:
         """Kill the jail; the first reason is kept."""
@@ -194,7 +195,7 @@ class Run:
             files=stock.collection.files,
             rejected=tuple(stock.collection.rejected),
             facts={
-                **(self._warm.facts if self._warm else {"warm": False}),
+                **self._how_it_stood,
                 "tier": self._host.tier,
                 "yields_by": "cpu weight" if self._host.weighs else "nice values",
                 "setup_seconds": round(setup_seconds, 4),

@@ -68,7 +68,7 @@ class SandboxSpec(BaseModel):
     warm: dict[str, int] = Field(
         default_factory=dict,
         description="How many jails of `python` and `pytest` stand ready with a booted interpreter (docs/sandbox.md); "
-        "each takes about 6 MB, and as root one more unused user id per jail and per slot.",
+        "each takes about 6 MB, and as root one more unused user id.",
     )
     collect_files: int = Field(default=256, ge=1, le=1_000_000, description="Files that one command may hand out.")
     collect_mib: int = Field(default=16, ge=1, le=65_536, description="Their size together.")
@@ -92,9 +92,8 @@ class SandboxSpec(BaseModel):
 
     @property
     def user_ids(self) -> int:
-        """User ids that jails need at most: one per slot, and one for each that is ready or was."""
-        ready = sum(self.warm.values())
-        return self.slots + (ready + self.slots if ready else 0)
+        """User ids that jails need at most: one per slot and warm jail, which is replaced only when it is down."""
+        return self.slots + sum(self.warm.values())
 
     @model_validator(mode="after")
     def _known_profiles(self) -> SandboxSpec:

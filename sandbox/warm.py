@@ -39,15 +39,10 @@ class WarmJail:
     made_at: float
     give_back: Callable[[], None]
 
-    @property
-    def age_seconds(self) -> float:
-        """Since it stands."""
-        return time.monotonic() - self.made_at
-
-    @property
     def facts(self) -> Mapping[str, str | int | float | bool]:
-        """What the result says about it; the age is that at the command's end."""
-        return {"warm": True, "warm_age_ms": round(self.age_seconds * 1000), "imported_before": self.imported}
+        """What the result says about it, as it is now."""
+        age_ms = round(1000 * (time.monotonic() - self.made_at))
+        return {"warm": True, "warm_age_ms": age_ms, "imported_before": self.imported}
 
 
 def opening(command: Command) -> bytes:

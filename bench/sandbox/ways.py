@@ -1,7 +1,8 @@
 """The ways to run a command that the group compares: the interpreter alone, bubblewrap, nsjail by its command line.
 
 Each is an async function that runs a job to its end. Plain nsjail has our limits and our system call policy, and
-control groups of its own where the host has those of version 1; bubblewrap has neither.
+control groups of its own where the host has those of version 1; bubblewrap has neither. The interpreter leaves out
+packages of its own (-S), which are covered in our jails.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ Way = Callable[[Command], Awaitable[None]]
 async def raw(job: Command) -> None:
     """The interpreter alone, in a fresh folder."""
     with _folder(job) as folder:
-        await _ended((str(PYTHON), *job.argv[1:]), folder)
+        await _ended((str(PYTHON), "-S", *job.argv[1:]), folder)
 
 
 async def bubblewrap(job: Command) -> None:
@@ -50,7 +51,7 @@ async def bubblewrap(job: Command) -> None:
     with _folder(job) as folder:
         place = ("--bind", str(folder), "/job")
         words = ("bwrap", "--unshare-all", "--die-with-parent", "--new-session", *shown, *links, *place, *system)
-        await _ended((*words, str(PYTHON), *job.argv[1:]), folder)
+        await _ended((*words, str(PYTHON), "-S", *job.argv[1:]), folder)
 
 
 async def nsjail(job: Command) -> None:
@@ -72,7 +73,7 @@ async def nsjail(job: Command) -> None:
         place = ("-B", f"{folder}:/job", "-D", "/job", "-m", memory)
         policy = ("--seccomp_string", text("deny.kafel"))
         command = (*words, *shown, *links, *place, *held, *groups, *told, *policy, *user, "--")
-        await _ended((*command, str(PYTHON), *job.argv[1:]), folder)
+        await _ended((*command, str(PYTHON), "-S", *job.argv[1:]), folder)
 
 
 def peers() -> dict[str, Way]:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
+from contextlib import suppress
 from pathlib import Path
 
+import httpx
 import pytest
 from typer.testing import CliRunner
 
 from gateway.cli.app import app
 from sandbox.catalogue import profile_names
+from sandbox.processes import tree
 from sandbox.selfcheck import CHECKS
 from tests.journeys.appliance import SCRIPTED, Appliance
 
@@ -54,6 +58,43 @@ def test_a_host_without_control_groups(host: Appliance) -> None:
     assert (refused.returncode, refused.stdout) == (1, "")
     assert "This host cannot isolate untrusted code" in refused.stderr
     assert "no control groups" in refused.stderr
+
+
+def test_verified_answers_take_jails_that_stand_ready(tmp_path: Path) -> None:
+    """Each serves one check and another takes its place; none is left when the appliance stops."""
+    running = Appliance(tmp_path, SCRIPTED + "sandbox: {warm: {pytest: 1}}\n")
+    (tmp_path / "models.yaml").write_text(running.config)
+    running.keys = {"ada": running.key("ada")}
+    running.start()
+    try:
+        first = _standing(running)
+        asked = {
+            "model": "auto",
+            "messages": [{"role": "user", "content": "Write whisper(text)."}],
+            "verify": {"tests": "assert whisper('A ') == 'a '"},
+        }
+        headers = {"authorization": f"Bearer {running.keys['ada']}"}
+        answer = httpx.post(f"{running.url}/v1/chat/completions", json=asked, headers=headers, timeout=60).json()
+        assert [each["outcome"] for each in answer["verification"]["attempts"]] == ["fail", "fail", "pass"]
+        last = _standing(running)
+        assert last != first
+    finally:
+        running.stop()
+    assert not Path(f"/proc/{last}").exists()
+
+
+def _standing(running: Appliance) -> int:
+    """The process of the one nsjail that waits with pytest, once there is one."""
+    assert running.process is not None
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        for pid in tree(running.process.pid):
+            with suppress(FileNotFoundError, ProcessLookupError):
+                words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+                if words[0].endswith(b"nsjail") and words[-2] == b"pytest":
+                    return pid
+        time.sleep(0.02)
+    raise AssertionError(running.log())
 
 
 def test_a_file_runs_and_its_record_tells_everything(host: Appliance, tmp_path: Path) -> None:
