@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
-import signal
-import socket
 from collections.abc import Callable
 
 from gateway.app import create_app
 from gateway.assemble import opened_appliance
 from gateway.config import Config
-from gateway.problems import StartProblem
+from gateway.listening import listening_socket, stop_on_signals
 from gateway.scheduling import ask_for_short_turns
 from gateway.settings import Settings
-from inference.wire.server import Server, bound_socket
+from inference.wire.server import Server
 
 YOUNG_OBJECTS = 20_000
 """So many more than at the last collection are looked through for garbage.
@@ -32,7 +29,7 @@ async def serve(config: Config, settings: Settings, announce: Callable[[str], No
         resumed = await appliance.tasks.resume()
         server = Server(create_app(appliance))
         _make_prompt()
-        _stop_on_signals(server)  # before anybody knows that there is something to stop
+        stop_on_signals(server)  # before anybody knows that there is something to stop
         listening.listen()  # before the address is told, so that nobody who hears it is refused
         url = f"http://{settings.host}:{listening.getsockname()[1]}"
         announce(f"Bailey listens on {url}/v1")
@@ -49,23 +46,3 @@ def _make_prompt() -> None:
     gc.collect()
     gc.set_threshold(YOUNG_OBJECTS)
     gc.freeze()  # modules and what was assembled stay until the end; collections need not look at them again
-
-
-def _stop_on_signals(server: Server) -> None:
-    """Let SIGINT and SIGTERM end the server when its requests are answered; a second one ends it at once."""
-
-    def stop() -> None:
-        server.force_exit = server.should_exit
-        server.should_exit = True
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop)
-
-
-def listening_socket(host: str, port: int) -> socket.socket:
-    """A bound socket, so that a busy port is said before anything is loaded. Raises `StartProblem`."""
-    try:
-        return bound_socket(host, port)
-    except (OSError, UnicodeError) as error:  # the latter for a name that no host can have
-        why = error.strerror if isinstance(error, OSError) else error
-        raise StartProblem(f"Bailey cannot listen on {host}:{port}: {why}. Choose another --host or --port.") from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 
@@ -54,9 +55,9 @@ class BoundedHeads(HttpToolsProtocol):
 
 
 class Server(uvicorn.Server):
-    """Serves one application until `should_exit` is set; who runs it sees to signals."""
+    """Serves one application, behind TLS if given, until `should_exit` is set; who runs it sees to signals."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, tls: ssl.SSLContext | None = None) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -66,6 +67,7 @@ class Server(uvicorn.Server):
                 access_log=False,
                 lifespan="off",
                 timeout_graceful_shutdown=GRACE_SECONDS,
+                ssl_context_factory=(lambda *_: tls) if tls is not None else None,
             )
         )
 

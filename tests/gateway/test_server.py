@@ -11,8 +11,8 @@ from contextlib import contextmanager
 import pytest
 
 from gateway import server
+from gateway.listening import listening_socket
 from gateway.problems import StartProblem
-from gateway.server import listening_socket
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
