@@ -116,9 +116,8 @@ class Attempts:
         if draft.patch is None:
             return Verification((Evidence("answer", "fail", draft.problem or "malformed", 0.0),))
         subject = Subject(assignment.before, draft.patch, assignment.baseline, _acceptance(assignment.task))
-        return await steps.run(
-            f"verify/{number}", Verification, lambda: self._ladder.climb(subject), facts.of_verification
-        )
+        ladder = self._ladder.for_tenant(assignment.task.caller.tenant)
+        return await steps.run(f"verify/{number}", Verification, lambda: ladder.climb(subject), facts.of_verification)
 
     def _limit(self, plan: Plan, progress: _Progress, started: float) -> str | None:
         """Which limit forbids the next call, as a sentence."""

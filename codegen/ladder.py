@@ -17,6 +17,7 @@ from codegen.protocol import Evidence, Patch, RepositoryProblem, Verification
 from codegen.pytest_run import PROFILE, TestReport
 from ledger.protocol import BodyLetGo, Draft, Ledger
 from sandbox.protocol import Sandbox
+from sandbox.tenancy import TenantSandbox
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,10 @@ class Ladder:
     def only(self, names: Collection[str]) -> Ladder:
         """A ladder of some of its rungs."""
         return Ladder([rung for rung in self._rungs if rung.name in names], self._sandbox, self._ledger)
+
+    def for_tenant(self, tenant: str) -> Ladder:
+        """The same ladder; what it runs takes turns with other tenants' as the tenant's."""
+        return Ladder(self._rungs, TenantSandbox(self._sandbox, tenant), self._ledger)
 
     async def climb(self, subject: Subject) -> Verification:
         """Evidence of each rung, ending with the first that did not pass. Raises `SandboxError`."""

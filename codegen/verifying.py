@@ -121,7 +121,10 @@ class VerifyingEngine:
 
     async def _verified(self, request: ChatRequest, verify: Verify) -> AsyncGenerator[Chunk, None]:
         _refuse_what_cannot_be_verified(request)
-        check, progress = await self._check_for(verify), _Progress(Turns(self._spec.attempts_per_tier))
+        check, progress = (
+            await self._check_for(verify, request.caller.tenant),
+            _Progress(Turns(self._spec.attempts_per_tier)),
+        )
         while True:
             number = len(progress.attempts) + 1
             yield Chunk(verified=Verified(f"attempt {number}: asking for a draft"))
@@ -173,9 +176,9 @@ class VerifyingEngine:
         except NoStrongerModel as error:
             raise _not_verified(error.message, progress) from error
 
-    async def _check_for(self, verify: Verify) -> AnswerCheck:
+    async def _check_for(self, verify: Verify, tenant: str) -> AnswerCheck:
         try:
-            return check_for(verify, await self._ladder())
+            return check_for(verify, (await self._ladder()).for_tenant(tenant))
         except SandboxError as error:
             raise EngineUnavailable(f"Nothing can be verified here: {error}") from error
 

@@ -42,6 +42,7 @@ from retrieval.protocol import CountTokens, Passage, RepositoryIndex
 from retrieval.select import select
 from retrieval.spec import RetrievalSpec
 from sandbox.protocol import Sandbox
+from sandbox.tenancy import TenantSandbox
 
 _MERGE_ATTEMPTS = 5
 
@@ -69,6 +70,7 @@ class Workflow:
         self._shop = workshop
         self._task = task
         self._steps = Steps(workshop.ledger, task)
+        self._sandbox = TenantSandbox(workshop.sandbox, task.caller.tenant)
         self._repository = workshop.open_repository(Path(task.request.repository))
         self._acceptance = dict(task.request.tests or {})
 
@@ -81,7 +83,7 @@ class Workflow:
             await self._decision("task.refused", {"reason": plan.refusal})
             return
         baseline = await self._steps.run(
-            "baseline", TestReport, lambda: run_tests(self._shop.sandbox, before), facts.of_baseline
+            "baseline", TestReport, lambda: run_tests(self._sandbox, before), facts.of_baseline
         )
         if reason := why_unprovable(baseline, tuple(self._acceptance)):
             await self._decision("task.failed", {"reason": reason})
@@ -194,9 +196,9 @@ class Workflow:
         if strayed := sorted(as_merged.keys() - change.changes.keys()):
             beyond = ", ".join(strayed)
             raise RepositoryProblem(f"Merged with newer changes it would also change {beyond}; submit it again.")
-        baseline = await run_tests(self._shop.sandbox, newer)
+        baseline = await run_tests(self._sandbox, newer)
         subject = Subject(newer, Patch(as_merged), baseline, tuple(sorted(self._acceptance)))
-        verification = await self._shop.ladder.climb(subject)
+        verification = await self._shop.ladder.for_tenant(self._task.caller.tenant).climb(subject)
         if not verification.green:
             raise RepositoryProblem(f"Merged with newer changes it is not green any more: {verification.findings}")
 

@@ -25,12 +25,16 @@ MEANINGS: Mapping[Tier, str] = {
 
 @dataclass(frozen=True, slots=True)
 class ProfileReport:
-    """`found` says where each program or module really is; `missing` what to do about the others."""
+    """`found` says where each program or module really is; `missing` what to do about the others.
+
+    See `Sandbox.environment_digest`.
+    """
 
     name: str
     works: bool
     found: Mapping[str, str]
     missing: tuple[str, ...]
+    environment_digest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +67,11 @@ def report(host: Host, identity: Identity, profiles: Mapping[str, Profile]) -> R
         nsjail_version=identity.nsjail_version,
         nsjail_sha256=identity.nsjail_sha256,
         interpreter=str(host.interpreter.executable),
-        profiles=tuple(_profile(host, name) for name in profiles),
+        profiles=tuple(_profile(host, name, identity.environments[name]) for name in profiles),
     )
 
 
-def _profile(host: Host, name: str) -> ProfileReport:
+def _profile(host: Host, name: str, environment_digest: str) -> ProfileReport:
     provision = host.provisions[name]
     found = {tool: str(place) for tool, place in provision.found.items()}
-    return ProfileReport(name, not provision.missing, found, provision.missing)
+    return ProfileReport(name, not provision.missing, found, provision.missing, environment_digest)

@@ -13,10 +13,11 @@ import os
 import signal
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from sandbox.launcher import Launcher
 from sandbox.processes import children
-from sandbox.protocol import SandboxUnavailable
+from sandbox.protocol import OutputStream, SandboxUnavailable
 from sandbox.streams import Drain, Feed
 
 _GATE = (
@@ -40,15 +41,18 @@ class Jail:
 
     def __init__(self, nsjail: Sequence[str], output_bytes: int) -> None:
         self._command = nsjail
-        self.stdout = Drain(output_bytes, self._heard_output)
-        self.stderr = Drain(output_bytes, self._heard_output)
+        self.stdout = Drain(output_bytes, partial(self._heard_output, "stdout"))
+        self.stderr = Drain(output_bytes, partial(self._heard_output, "stderr"))
         self.report = Drain(_LOG_BYTES, self._heard_report)
-        self.log = Drain(_LOG_BYTES, lambda: None)
+        self.log = Drain(_LOG_BYTES, lambda _: None)
+        self.on_began: Callable[[], None] = lambda: None
+        self.on_output: Callable[[OutputStream, bytes], None] = lambda _, __: None
         self.on_excess: Callable[[], None] = lambda: None
         self.pid = 0
         self.init_pid = 0
         self.cpu_seconds = 0.0  # of nsjail and everything that was waited for, once it has ended
         self.ended_at = 0.0
+        self.program_began = False  # the gate let the program start
         self._output_bytes = output_bytes
         self._feed = Feed()
         self._pidfd = self._init_pidfd = -1
@@ -117,11 +121,6 @@ class Jail:
         return self._init_pidfd >= 0
 
     @property
-    def program_began(self) -> bool:
-        """The gate let the program start."""
-        return b"started\n" in self.report.head
-
-    @property
     def program_absent(self) -> bool:
         """The gate found no such program. It spoke before anything foreign ran, so this cannot be forged."""
         return b"absent\n" in self.report.head.partition(b"started\n")[0]
@@ -152,13 +151,18 @@ class Jail:
             drain.close()
         self._forget("_init_pidfd")
 
-    def _heard_output(self) -> None:
+    def _heard_output(self, stream: OutputStream, kept: bytes) -> None:
+        if kept:
+            self.on_output(stream, kept)
         if max(self.stdout.total, self.stderr.total) > self._output_bytes:
             self.on_excess()
 
-    def _heard_report(self) -> None:
+    def _heard_report(self, _: bytes) -> None:
         if not self._ready.done() and b"ready\n" in self.report.head:
             self._ready.set_result(True)
+        if not self.program_began and b"started\n" in self.report.head:
+            self.program_began = True
+            self.on_began()
 
     def _init_died(self) -> None:
         self.ended_at = time.monotonic()

@@ -9,8 +9,6 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,11 +17,12 @@ from sandbox.collect import Caps, compile_globs
 from sandbox.doctor import Report, report
 from sandbox.host import Host
 from sandbox.identity import Identity, identify
-from sandbox.order import Order
+from sandbox.order import Order, nobody_listens
 from sandbox.profile import Profile
-from sandbox.protocol import Command, InvalidCommand, Result, SandboxError, SandboxOverloaded, SandboxUnavailable
+from sandbox.protocol import Command, InvalidCommand, OnProgress, Result, SandboxError, SandboxUnavailable
 from sandbox.prove import PROBE, Surroundings, demand_isolated, prove
 from sandbox.run import Run
+from sandbox.slots import Slots
 from sandbox.spec import LimitsSpec, SandboxSpec
 from sandbox.threads import finish, settle
 from sandbox.warm import Pool
@@ -50,9 +49,7 @@ class NsjailSandbox:
         own = spec.profile_folder
         overrides = {name: spec.profiles.get(name, LimitsSpec()).model_dump() for name in profile_names(own)}
         self._profiles = {name: load(name, overrides[name], own) for name in overrides}
-        self._slots: asyncio.LifoQueue[int] = asyncio.LifoQueue()
-        for slot in reversed(range(spec.slots)):
-            self._slots.put_nowait(slot)
+        self._slots = Slots(spec.slots, spec.most_waiting, spec.wait_timeout_seconds)
         self._runs: dict[asyncio.Task[Result], Run] = {}
         self._host: Host | None = None
         self._identity: Identity | None = None
@@ -60,7 +57,7 @@ class NsjailSandbox:
         self._proving = asyncio.Lock()
         self._closed = False
 
-    async def run(self, command: Command) -> Result:
+    async def run(self, command: Command, on_progress: OnProgress | None = None) -> Result:
         """Run one command; see `Sandbox.run`."""
         profile = self._profile(command.profile)
         limits = profile.effective(command.limits)
@@ -68,10 +65,10 @@ class NsjailSandbox:
         host = await self._proven_host()
         host.demand_tools(profile)
         queued = time.monotonic()
-        async with self._slot() as slot:
+        async with self._slots.held(command.tenant) as slot:
             self._demand_open()
             caps, waited = Caps(self._spec.collect_files, self._spec.collect_mib * _MIB), time.monotonic() - queued
-            order = Order(command, profile, limits, caps, slot, self._identity, waited)
+            order = Order(command, profile, limits, caps, slot, self._identity, waited, on_progress or nobody_listens)
             return await self._run_warm(host, order) or await self._run(Run(host, order))
 
     def environment_digest(self, profile: str) -> str:
@@ -86,11 +83,12 @@ class NsjailSandbox:
         result = await self.run(PROBE)
         demand_isolated(result.stdout, result.stderr)
 
-    def diagnose(self) -> Report:
-        """What this host gives. Raises `SandboxUnavailable` before the first check or run."""
-        if self._host is None or self._identity is None:
+    async def diagnose(self) -> Report:
+        """See `Sandbox.diagnose`."""
+        host = await self._proven_host()
+        if self._identity is None:
             raise SandboxUnavailable(_UNPROVEN)
-        return report(self._host, self._identity, self._profiles)
+        return report(host, self._identity, self._profiles)
 
     async def close(self) -> None:
         """See `Sandbox.close`; what runs ends with the outcome `cancelled`."""
@@ -141,21 +139,6 @@ class NsjailSandbox:
         finally:
             warm.give_back()
 
-    @asynccontextmanager
-    async def _slot(self) -> AsyncIterator[int]:
-        try:
-            async with asyncio.timeout(self._spec.wait_timeout_seconds):
-                slot = await self._slots.get()
-        except TimeoutError:
-            raise SandboxOverloaded(
-                f"All {self._spec.slots} sandbox slots were busy for {self._spec.wait_timeout_seconds:g} s; "
-                "try again, or raise sandbox.slots."
-            ) from None
-        try:
-            yield slot
-        finally:
-            self._slots.put_nowait(slot)
-
     async def _run(self, run: Run) -> Result:
         task = asyncio.create_task(run.execute())
         self._runs[task] = run
@@ -187,3 +170,5 @@ def _check(command: Command, profile: Profile) -> None:
             raise InvalidCommand(f"The environment variable {name!r} is fixed by profile {profile.name!r}.")
     compile_globs(command.collect)
     check_names(command.files)
+    if strangers := sorted(command.executables - command.files.keys()):
+        raise InvalidCommand(f"{strangers[0]!r} is to be executable and is not among the command's files.")

@@ -7,7 +7,11 @@ from dataclasses import dataclass
 from sandbox.collect import Caps
 from sandbox.identity import Identity
 from sandbox.profile import Profile
-from sandbox.protocol import Command, Limits
+from sandbox.protocol import Command, Limits, OnProgress, Progress
+
+
+def nobody_listens(_: Progress) -> None:
+    """The progress of a command that nobody watches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +25,7 @@ class Order:
     slot: int
     identity: Identity | None = None
     queue_seconds: float = 0.0
+    on_progress: OnProgress = nobody_listens
 
     @property
     def environment_digest(self) -> str:

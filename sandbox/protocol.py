@@ -6,12 +6,13 @@ a verdict: the supervisor's own facts (its timer, the memory counters, the polic
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
+    from sandbox.doctor import Report
     from sandbox.record import Record
 
 Outcome = Literal[
@@ -41,6 +42,12 @@ class InvalidCommand(SandboxError):
     """The command cannot be run as it is: an unsafe file name, an unknown profile, a limit above the operator's."""
 
 
+class SandboxUnreachable(SandboxError):
+    """The sandbox's server was lost before the program started; trying again can help."""
+
+    retryable = True
+
+
 class SandboxOverloaded(SandboxError):
     """No slot came free in time; trying again can help."""
 
@@ -66,8 +73,9 @@ class Command:
     """What to run and with which files.
 
     The workspace (the working directory inside) starts with the regular files of `tree`, if given,
-    then `files` (relative POSIX path -> bytes) on top. After the run, regular files that match a
-    `collect` glob come back in `Result.files`. `limits` may only lower the profile's limits.
+    then `files` (relative POSIX path -> bytes) on top; those named in `executables` may be executed. After the run,
+    regular files that match a `collect` glob come back in `Result.files`. `limits` may only lower the profile's
+    limits. `tenant` is who takes turns with others when commands wait; nothing of the run depends on it.
     """
 
     argv: tuple[str, ...]
@@ -78,6 +86,31 @@ class Command:
     stdin: bytes = b""
     environment: Mapping[str, str] = field(default_factory=dict)
     limits: Limits | None = None
+    executables: frozenset[str] = frozenset()
+    tenant: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The program runs, after so many seconds of waiting for a slot."""
+
+    queue_seconds: float
+
+
+OutputStream = Literal["stdout", "stderr"]
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Bytes that the program has just written and that will be in the result; those above the limit are in neither."""
+
+    stream: OutputStream
+    content: bytes
+
+
+Progress = Started | Piece
+OnProgress = Callable[[Progress], None]
+"""Called in the event loop while a command runs; it must return at once and raise nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +164,7 @@ class Result:
 class Sandbox(Protocol):
     """Runs commands in isolation. Cancelling the call kills the whole process tree."""
 
-    async def run(self, command: Command) -> Result:
+    async def run(self, command: Command, on_progress: OnProgress | None = None) -> Result:
         """Run one command. Raises `SandboxError` when the machine, not the program, failed."""
         ...
 
@@ -144,6 +177,10 @@ class Sandbox(Protocol):
 
     async def check(self) -> None:
         """Prove with a real run that this host can isolate. Raises `SandboxUnavailable` with what is missing."""
+        ...
+
+    async def diagnose(self) -> Report:
+        """What the host gives, and what would raise it. Raises `SandboxUnavailable` when it cannot isolate."""
         ...
 
     async def close(self) -> None:

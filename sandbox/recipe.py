@@ -9,12 +9,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sandbox.profile import Recipe
-from sandbox.protocol import Command, InvalidCommand, Result, Sandbox
+from sandbox.protocol import Command, InvalidCommand, OnProgress, Result, Sandbox
 
 _FILE = "$file"
 
 
-async def run_source(sandbox: Sandbox, recipe: Recipe, source: str, command: Command) -> tuple[Result, ...]:
+async def run_source(
+    sandbox: Sandbox, recipe: Recipe, source: str, command: Command, on_progress: OnProgress | None = None
+) -> tuple[Result, ...]:
     """Run one of the command's files; its `argv` are the program's arguments. One result for each step.
 
     The command's limits hold for the run, the profile's own for the build. There is no run when the build failed,
@@ -24,14 +26,15 @@ async def run_source(sandbox: Sandbox, recipe: Recipe, source: str, command: Com
         raise InvalidCommand(f"The sandbox profile {command.profile!r} has no recipe for files; give it a command.")
     run = replace(command, argv=(*_words(recipe.run, source), *command.argv))
     if not recipe.build:
-        return (await sandbox.run(run),)
+        return (await sandbox.run(run, on_progress),)
     build = replace(
         command, argv=_words(recipe.build, source), collect=recipe.makes, stdin=b"", environment={}, limits=None
     )
-    built = await sandbox.run(build)
+    built = await sandbox.run(build, on_progress)
     if not built.ok or not built.files:
         return (built,)
-    return built, await sandbox.run(replace(run, tree=None, files=built.files))
+    made = replace(run, tree=None, files=built.files, executables=frozenset(built.files))
+    return built, await sandbox.run(made, on_progress)
 
 
 def profile_for(recipes: dict[str, Recipe], name: str) -> str | None:

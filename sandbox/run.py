@@ -22,7 +22,17 @@ from sandbox.order import Order
 from sandbox.priority import give_way
 from sandbox.processes import Usage, tree, usage
 from sandbox.profile import WORKSPACE, WRITABLE_PLACES
-from sandbox.protocol import FileDigest, InvalidCommand, Outcome, Result, SandboxError, SandboxUnavailable
+from sandbox.protocol import (
+    FileDigest,
+    InvalidCommand,
+    Outcome,
+    OutputStream,
+    Piece,
+    Result,
+    SandboxError,
+    SandboxUnavailable,
+    Started,
+)
 from sandbox.record import Happening, write_record
 from sandbox.standing import Standing
 from sandbox.threads import finish
@@ -43,6 +53,8 @@ class Run:
         self._standing = warm.standing if warm else Standing(host, order.limits)
         self._jail = self._standing.jail
         self._jail.on_excess = lambda: self.stop("output_limit")
+        self._jail.on_began = lambda: order.on_progress(Started(order.queue_seconds))
+        self._jail.on_output = self._pass_on
         self._folders: dict[str, int] = {}
         self._stopped: Outcome | None = None
         self._most = Usage(0.0, 0.0)
@@ -54,6 +66,9 @@ class Run:
         """Kill the jail; the first reason is kept."""
         self._stopped = self._stopped or reason
         self._jail.kill()
+
+    def _pass_on(self, stream: OutputStream, content: bytes) -> None:
+        self._order.on_progress(Piece(stream, content))
 
     @property
     def began(self) -> bool:
@@ -115,7 +130,7 @@ class Run:
         names = tree_names(command.tree) if command.tree is not None else []
         check_names({*names, *command.files})
         workspace = Workspace(self._folders[WORKSPACE], *self._host.owner(self._order.slot))
-        self._inputs = workspace.fill(command.tree, names, command.files)
+        self._inputs = workspace.fill(command, names)
 
     async def _watch(self, before: Usage) -> None:
         """Wait for the end, and bring it about at a limit. The clock on the wall is exact, the rest is sampled."""

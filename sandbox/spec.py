@@ -39,6 +39,36 @@ class LimitsSpec(BaseModel):
     disk_files: int | None = Field(default=None, ge=16, le=10_000_000, description="Files and folders in each of them.")
 
 
+class RemoteSpec(BaseModel):
+    """Where another process or host runs the commands."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: str = Field(pattern=r"^(unix:/|https://).", description="`unix:/path/to/socket`, or `https://host:port`.")
+    authority: Path | None = Field(default=None, description="PEM file of the authority that both ends trust.")
+    certificate: Path | None = Field(default=None, description="PEM file of this end's certificate.")
+    key: Path | None = Field(default=None, description="PEM file of the certificate's key.")
+
+    @property
+    def socket(self) -> str | None:
+        """The path of the Unix socket, if it is one."""
+        return self.url.removeprefix("unix:") if self.url.startswith("unix:") else None
+
+    @property
+    def tls_files(self) -> tuple[Path, Path, Path] | None:
+        """Authority, certificate and key, unless the sandbox is behind a Unix socket."""
+        if self.authority is None or self.certificate is None or self.key is None:
+            return None
+        return self.authority, self.certificate, self.key
+
+    @model_validator(mode="after")
+    def _has_certificates(self) -> RemoteSpec:
+        given = sum(file is not None for file in (self.authority, self.certificate, self.key))
+        if given != (0 if self.socket else 3):
+            raise ValueError("An https:// sandbox needs authority, certificate and key; one at a unix: path has none.")
+        return self
+
+
 class SandboxSpec(BaseModel):
     """How many jails run at once, how strict the host must be, and what one jail may use."""
 
@@ -50,6 +80,18 @@ class SandboxSpec(BaseModel):
         ge=0,
         le=86_400,
         description="How long a command waits for a slot before it is refused as overloaded.",
+    )
+    most_waiting: int = Field(
+        default=256,
+        ge=0,
+        le=100_000,
+        description="How many commands may wait; beyond it the tenant with the most waiting is refused.",
+    )
+    request_mib: int = Field(
+        default=1024, ge=1, le=1_048_576, description="Memory that a server gives to commands that wait or run."
+    )
+    remote: RemoteSpec | None = Field(
+        default=None, description="Run commands there instead of on this machine (docs/sandbox.md)."
     )
     minimum_tier: Tier = Field(
         default="B",

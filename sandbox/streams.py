@@ -12,10 +12,10 @@ _TAIL_BYTES = 4096
 class Drain(asyncio.Protocol):
     """Keeps the first `keep` bytes and a short tail of a pipe; `total` counts all; `ended` is done at its end.
 
-    `heard` is called after every piece.
+    `heard` is called after every piece with what was kept of it.
     """
 
-    def __init__(self, keep: int, heard: Callable[[], None]) -> None:
+    def __init__(self, keep: int, heard: Callable[[bytes], None]) -> None:
         self.head = bytearray()
         self.tail = b""
         self.total = 0
@@ -32,9 +32,10 @@ class Drain(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Count a piece and keep what is wanted of it."""
         self.total += len(data)
-        self.head += data[: max(0, self._keep - len(self.head))]
+        kept = data[: max(0, self._keep - len(self.head))]
+        self.head += kept
         self.tail = (self.tail + data)[-_TAIL_BYTES:]
-        self._heard()
+        self._heard(kept)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The other end is closed everywhere, or `close` was called."""

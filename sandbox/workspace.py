@@ -12,12 +12,12 @@ import hashlib
 import os
 import secrets
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from sandbox.kernel import file_system_identity, open_inside
-from sandbox.protocol import FileDigest, InvalidCommand
+from sandbox.protocol import Command, FileDigest, InvalidCommand
 
 MAX_NAME_BYTES = 255
 MAX_LEVELS = 16
@@ -66,6 +66,39 @@ def tree_names(tree: Path) -> list[str]:
     return names
 
 
+def read_tree(tree: Path, most_bytes: int) -> tuple[dict[str, bytes], frozenset[str]]:
+    """The files that a tree would bring into a workspace, and which of them may be executed. Blocking.
+
+    Raises `InvalidCommand` when they are more than so many bytes.
+    """
+    files: dict[str, bytes] = {}
+    executables: set[str] = set()
+    for name in tree_names(tree):
+        with _source(tree / name) as (descriptor, executable):
+            content = bytearray()
+            while piece := os.read(descriptor, _PIECE):
+                content += piece
+                most_bytes -= len(piece)
+                if most_bytes < 0:
+                    raise InvalidCommand(f"The tree {str(tree)!r} is too large to be sent to the sandbox.")
+        files[name] = bytes(content)
+        executables |= {name} if executable else set()
+    return files, frozenset(executables)
+
+
+@contextmanager
+def _source(path: Path) -> Iterator[tuple[int, bool]]:
+    """A regular file of a tree, open, and whether it may be executed."""
+    descriptor = os.open(path, _SOURCE_FILE)
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if not stat.S_ISREG(mode):
+            raise InvalidCommand(f"The file {str(path)!r} changed while it was copied; run the command again.")
+        yield descriptor, bool(mode & stat.S_IXUSR)
+    finally:
+        os.close(descriptor)
+
+
 class Workspace:
     """A jail's working directory, held by descriptor; `uid` owns what is written. No job runs meanwhile."""
 
@@ -73,39 +106,36 @@ class Workspace:
         self._directory = directory
         self._owner = (uid, gid)
 
-    def fill(self, tree: Path | None, tree_files: Iterable[str], files: Mapping[str, bytes]) -> tuple[FileDigest, ...]:
-        """Write the files of a tree, then `files` on top; what was written. Blocking.
+    def fill(self, command: Command, tree_files: Iterable[str]) -> tuple[FileDigest, ...]:
+        """Write those files of the command's tree, then its own on top; what was written, by path. Blocking.
 
         Raises `InvalidCommand` when they do not fit, or when something else is at their place.
         """
         written: list[FileDigest] = []
         try:
-            if tree is not None:
-                written += [self._copy(tree / name, name) for name in sorted(set(tree_files) - set(files))]
-            for name, content in sorted(files.items()):
-                with self._create(name, 0o644) as target:
+            if command.tree is not None:
+                names = sorted(set(tree_files) - set(command.files))
+                written += [self._copy(command.tree / name, name) for name in names]
+            for name, content in sorted(command.files.items()):
+                with self._create(name, 0o755 if name in command.executables else 0o644) as target:
                     _write(target, content)
                 written.append(FileDigest(name, len(content), hashlib.sha256(content).hexdigest()))
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
             raise InvalidCommand("The files do not fit in the workspace; raise disk_mib or disk_files.") from None
-        return tuple(written)
+        return tuple(sorted(written, key=lambda file: file.path))
 
     def _copy(self, source: Path, name: str) -> FileDigest:
         digest, size = hashlib.sha256(), 0
-        descriptor = os.open(source, _SOURCE_FILE)
-        try:
-            mode = os.fstat(descriptor).st_mode
-            if not stat.S_ISREG(mode):
-                raise InvalidCommand(f"The file {str(source)!r} changed while it was copied; run the command again.")
-            with self._create(name, 0o755 if mode & stat.S_IXUSR else 0o644) as target:
-                while piece := os.read(descriptor, _PIECE):
-                    _write(target, piece)
-                    digest.update(piece)
-                    size += len(piece)
-        finally:
-            os.close(descriptor)
+        with (
+            _source(source) as (descriptor, executable),
+            self._create(name, 0o755 if executable else 0o644) as target,
+        ):
+            while piece := os.read(descriptor, _PIECE):
+                _write(target, piece)
+                digest.update(piece)
+                size += len(piece)
         return FileDigest(name, size, digest.hexdigest())
 
     @contextmanager

@@ -132,7 +132,7 @@ FORK = "import os, time\\nfor n in range(99):\\n  try: os.fork() or time.sleep(6
 async def work():
     sandbox = make_sandbox("A", SandboxSpec(minimum_tier="C", slots=2))
     await sandbox.check()
-    print(sandbox.diagnose().tier, *sandbox.diagnose().advice)
+    print((await sandbox.diagnose()).tier, *(await sandbox.diagnose()).advice)
     print([finding.tries async for finding in self_check(sandbox) if not finding.held])
     who = await asyncio.gather(*(run_python(sandbox, WHO, collect=("file",)) for _ in "ab"))
     assert [each.files for each in who] == [{"file": b"x"}] * 2, who

@@ -134,7 +134,7 @@ async def work():
     sandbox = make_sandbox("A", SandboxSpec(minimum_tier="C", slots=4))
     await sandbox.check()
     await demand_all(sandbox)
-    print(sandbox.diagnose().tier)
+    print((await sandbox.diagnose()).tier)
     await sandbox.close()
 asyncio.run(work())
 """

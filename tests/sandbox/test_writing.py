@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.kernel import mount
-from sandbox.protocol import InvalidCommand
+from sandbox.protocol import Command, InvalidCommand
 from sandbox.workspace import Workspace
 
 RENAME_EXCHANGE = 2
@@ -48,7 +48,7 @@ def left(tmp_path: Path, victim: Path) -> Path:
 def fill(folder: Path, name: str, content: bytes = b"new") -> None:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        Workspace(descriptor, os.getuid(), os.getgid()).fill(None, [], {name: content})
+        Workspace(descriptor, os.getuid(), os.getgid()).fill(Command((), files={name: content}), [])
     finally:
         os.close(descriptor)
 
