@@ -19,8 +19,9 @@ from rich.progress import track
 from bench.report import ROOT, Row, keep, put_into
 from codegen import prompts
 from codegen.edit import MalformedAnswer, Target, patch_from_answer
-from gateway.assemble import opened_engine, opened_sandbox
+from gateway.assemble import opened_engine
 from gateway.config import load_config
+from gateway.sandboxes import opened_sandbox
 from gateway.settings import Settings
 from inference.collect import complete
 from inference.protocol import Caller, ChatRequest, Engine, Sampling
@@ -112,7 +113,7 @@ async def measure() -> list[Row]:
     with tempfile.TemporaryDirectory(prefix="bailey-bench-") as data:
         settings = Settings(config=ROOT / "models.yaml", data=Path(data), sandbox_site=ROOT / ".sandbox-site")
         config = load_config(settings.config)
-        async with opened_engine(config, settings) as engine, opened_sandbox(config, settings) as sandbox:
+        async with opened_engine(config, settings) as engine, opened_sandbox(config.sandbox, settings) as sandbox:
             weak = await answers(engine, sandbox, WEAK, tasks)
             strong = await answers(engine, sandbox, STRONG, tasks)
     both = [cascade(*pair) for pair in zip(weak, strong, strict=True)]

@@ -1,14 +1,13 @@
 """The wiring diagram: builds every object once and hands it to those who need it.
 
-Nothing else constructs engines or sandboxes (stores: `stores.py`), and nothing here decides anything. Each `opened_…`
-closes in reverse order what it opened.
+Nothing else constructs engines (stores: `stores.py`, sandboxes: `sandboxes.py`), and nothing here decides anything.
+Each `opened_…` closes in reverse order what it opened.
 """
 
 from __future__ import annotations
 
 import asyncio
 import fcntl
-import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -31,6 +30,7 @@ from gateway.learning import up_to_date
 from gateway.problems import StartProblem
 from gateway.responses_store import LedgerResponses
 from gateway.retention import kept_short, retention_of
+from gateway.sandboxes import opened_sandbox
 from gateway.settings import SOURCE_KEYS, Settings, secrets
 from gateway.shadow_metrics import ShadowMetrics
 from gateway.stores import opened_ledger
@@ -49,9 +49,7 @@ from router.router import Router
 from router.shadows.engine import shadowing
 from router.sharing import SharingEngine
 from router.verified import VerifiedCalls
-from sandbox.nsjail import NsjailSandbox
-from sandbox.protocol import Sandbox, SandboxUnavailable
-from sandbox.spec import SandboxSpec
+from sandbox.protocol import Sandbox
 
 # A token has at least about three bytes, in prose and in code; budgets of context are kept with this.
 _BYTES_PER_TOKEN = 3
@@ -138,7 +136,9 @@ class _LadderOnDemand:
     async def __call__(self) -> Ladder:
         async with self._lock:
             if self._ladder is None:
-                sandbox = await self._stack.enter_async_context(opened_sandbox(self._config, self._settings, warm=True))
+                sandbox = await self._stack.enter_async_context(
+                    opened_sandbox(self._config.sandbox, self._settings, warm=True)
+                )
                 self._ladder = Ladder(RUNGS, sandbox, self._ledger)
             return self._ladder
 
@@ -153,7 +153,7 @@ async def opened_appliance(config: Config, settings: Settings) -> AsyncGenerator
         await ledger.claim()
         await ledger.lapse(started)
         telemetry = Telemetry()
-        sandbox = await stack.enter_async_context(opened_sandbox(config, settings, warm=True))
+        sandbox = await stack.enter_async_context(opened_sandbox(config.sandbox, settings, warm=True))
         resources = _resources(config, settings)
         opening = opened_fleet(config, settings, resources, ledger, telemetry.versions)
         fleet = await stack.enter_async_context(opening)
@@ -214,15 +214,6 @@ def _resources(config: Config, settings: Settings) -> Resources:
     return Resources(weights_store(config, settings), settings.data / "logs", secrets(names))
 
 
-def _sandbox(spec: SandboxSpec, settings: Settings) -> NsjailSandbox:
-    site = (settings.sandbox_site or Path(".sandbox-site")).resolve()
-    if not (site / "pytest").is_dir():
-        raise SandboxUnavailable(
-            f"The tools for generated code are not at {site}; run `make setup`, or set BAILEY_SANDBOX_SITE."
-        )
-    return NsjailSandbox(spec, python=Path(sys.executable).resolve(), site=site)
-
-
 def _workshop(appliance: _Parts, sandbox: Sandbox, settings: Settings) -> Workshop:
     """What code tasks work with."""
     spec, history = appliance.config.codegen, _History(appliance.ledger)
@@ -262,16 +253,3 @@ async def removed_from_cluster(config: Config, settings: Settings, tell: Callabl
             await cluster.emptied(tell)
         finally:
             await cluster.close()
-
-
-@asynccontextmanager
-async def opened_sandbox(
-    config: Config, settings: Settings, *, warm: bool = False
-) -> AsyncGenerator[NsjailSandbox, None]:
-    """The sandbox, proven on this machine; jails stand ready only where it serves on. Raises `SandboxUnavailable`."""
-    sandbox = _sandbox(config.sandbox if warm else config.sandbox.model_copy(update={"warm": {}}), settings)
-    try:
-        await sandbox.check()
-        yield sandbox
-    finally:
-        await sandbox.close()

@@ -98,8 +98,8 @@ def evaluate(
     results: Annotated[Path | None, typer.Option(help="Where to write the figures.")] = None,
 ) -> None:
     """Measure greedy pass@1 through llama.cpp, in the product's sandbox."""
-    from gateway.assemble import opened_sandbox
     from gateway.config import load_config
+    from gateway.sandboxes import opened_sandbox
     from gateway.settings import Settings
     from training.evaluate import Outcome, evaluate_model, llama_cpp_answerer, read_exams
     from training.results import parameters, summary, training_figures
@@ -108,7 +108,7 @@ def evaluate(
 
     async def answered(show: Callable[[int, int], None]) -> list[Outcome]:
         settings = Settings(sandbox_site=ROOT / ".sandbox-site")
-        async with opened_sandbox(load_config(ROOT / "models.yaml"), settings) as sandbox:
+        async with opened_sandbox(load_config(ROOT / "models.yaml").sandbox, settings) as sandbox:
             return await evaluate_model(answer, read_exams(tasks), sandbox, show)
 
     with bar(name) as progress:

@@ -37,9 +37,9 @@ def check(
 
 
 async def _check_host(config: Config, settings: Settings) -> None:
-    from gateway.assemble import opened_sandbox
+    from gateway.sandboxes import opened_sandbox
 
-    async with opened_sandbox(config, settings):
+    async with opened_sandbox(config.sandbox, settings):
         pass
 
 

@@ -1,6 +1,6 @@
-"""`bailey sandbox`: what this host can isolate, a program in a jail, and a short set of hostile ones.
+"""`bailey sandbox`: what a host can isolate, a program in a jail, a short set of hostile ones, and the service.
 
-Needs no appliance: it opens a sandbox of its own from models.yaml, on this machine.
+Needs no appliance: it opens a sandbox of its own from models.yaml, on this machine or where `sandbox.remote` says.
 """
 
 from __future__ import annotations
@@ -16,17 +16,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from gateway.cli.output import err, escape, out, table, visible
+from gateway.cli.output import err, escape, out, table
+from gateway.cli.program_output import ProgramOutput
 from gateway.settings import Settings
 from sandbox.protocol import Command
 
 if TYPE_CHECKING:
     from gateway.config import Config
+    from gateway.sandboxes import Door
     from sandbox.doctor import Report
     from sandbox.profile import Profile, Recipe
-    from sandbox.protocol import Result
+    from sandbox.protocol import OnProgress, Result
 
-app = typer.Typer(help="Prove, use and try the sandbox on this machine.", no_args_is_help=True)
+app = typer.Typer(help="Prove, use, try and serve the sandbox.", no_args_is_help=True)
 
 PROGRAM_FAILED = 3
 _AFTER_DASHES = "after --"
@@ -44,14 +46,14 @@ class _SplitAtDashes(TyperCommand):
 
 @app.command()
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
-    """Say which tier this host gives, what would raise it, and which profiles work. Exit code 1: none of it."""
-    from gateway.assemble import opened_sandbox
+    """Say which tier the host gives, what would raise it, and which profiles work. Exit code 1: none of it."""
+    from gateway.sandboxes import opened_sandbox
 
     config, settings = _config()
 
     async def work() -> Report:
-        async with opened_sandbox(config, settings) as sandbox:
-            return sandbox.diagnose()
+        async with opened_sandbox(config.sandbox, settings) as sandbox:
+            return await sandbox.diagnose()
 
     found = asyncio.run(work())
     if as_json:
@@ -74,15 +76,15 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="For programs.")
 
 @app.command()
 def test(as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False) -> None:
-    """Run hostile programs on this host, a line each. Exit code 3: one was not held."""
-    from gateway.assemble import opened_sandbox
+    """Run hostile programs in the sandbox, a line each. Exit code 3: one was not held."""
+    from gateway.sandboxes import opened_sandbox
     from sandbox.selfcheck import self_check
 
     config, settings = _config()
 
     async def work() -> bool:
         held = True
-        async with opened_sandbox(config, settings) as sandbox:
+        async with opened_sandbox(config.sandbox, settings) as sandbox:
             async for finding in self_check(sandbox):
                 held = held and finding.held
                 if as_json:
@@ -128,20 +130,59 @@ def run(
         "output_bytes": output_bytes,
         "disk_mib": disk_mib,
     }
-    limits = replace(chosen.limits, **{name: value for name, value in asked.items() if value is not None})
+    limits = {name: value for name, value in asked.items() if value is not None}
     command = Command(
         tuple(words),
         profile=chosen.name,
         tree=tree,
         files={file.name: file.read_bytes()} if file is not None else {},
         stdin=sys.stdin.buffer.read() if stdin else b"",
-        limits=limits,
+        limits=replace(chosen.limits, **limits) if limits else None,
     )
-    results = asyncio.run(_run(config, settings, command, chosen.recipe if file is not None else None))
-    _show(results, as_json=as_json)
-    if reason := _failure(results, chosen.recipe if file is not None else None):
+    recipe = chosen.recipe if file is not None else None
+    with ProgramOutput() as output:
+        results = asyncio.run(_run(config, settings, command, recipe, None if as_json else output.show))
+    if as_json:
+        _print_records(results)
+    if reason := _failure(results, recipe):
         err.print(escape(reason))
         raise typer.Exit(PROGRAM_FAILED)
+
+
+@app.command()
+def serve(
+    listen: Annotated[str, typer.Option(help="unix:/path/to/socket, or host:port with the three files.")],
+    authority: Annotated[Path | None, typer.Option(help="PEM file of the authority of both ends.")] = None,
+    certificate: Annotated[Path | None, typer.Option(help="PEM file of the server's certificate.")] = None,
+    key: Annotated[Path | None, typer.Option(help="PEM file of the certificate's key.")] = None,
+) -> None:
+    """Run commands for gateways whose models.yaml names this place in sandbox.remote, until stopped (Ctrl-C)."""
+    from gateway import logs
+    from gateway.sandboxes import serve_sandbox
+
+    door = _door(listen, authority, certificate, key)
+    config, settings = _config()
+    logs.configure(settings.log_level)
+    asyncio.run(serve_sandbox(config.sandbox, settings, door, announce=out.print))
+
+
+def _door(listen: str, *files: Path | None) -> Door:
+    from gateway.sandboxes import Door
+    from sandbox.tls import TlsFiles
+
+    given = [file for file in files if file is not None]
+    if listen.startswith("unix:/"):
+        if given:
+            raise typer.BadParameter("A Unix socket has no certificates: whoever may open it may use it.")
+        return Door(socket=Path(listen.removeprefix("unix:")))
+    host, colon, port = listen.rpartition(":")
+    if not (host and colon and port.isdecimal() and int(port) < 65_536):
+        raise typer.BadParameter(f"{listen!r} is neither unix:/path/to/socket nor host:port.")
+    if len(given) != 3:
+        raise typer.BadParameter(
+            "On a host and port give --authority, --certificate and --key: nobody else may use it."
+        )
+    return Door(host=host.strip("[]"), port=int(port), tls=TlsFiles(*given))
 
 
 def _config() -> tuple[Config, Settings]:
@@ -172,30 +213,22 @@ def _profile(config: Config, file: Path | None, name: str | None) -> Profile:
     return profiles[name]
 
 
-async def _run(config: Config, settings: Settings, command: Command, recipe: Recipe | None) -> Sequence[Result]:
-    from gateway.assemble import opened_sandbox
+async def _run(
+    config: Config, settings: Settings, command: Command, recipe: Recipe | None, on_progress: OnProgress | None
+) -> Sequence[Result]:
+    from gateway.sandboxes import opened_sandbox
     from sandbox.recipe import run_source
 
-    async with opened_sandbox(config, settings) as sandbox:
+    async with opened_sandbox(config.sandbox, settings) as sandbox:
         if recipe is None:
-            return (await sandbox.run(command),)
-        return await run_source(sandbox, recipe, next(iter(command.files)), command)
+            return (await sandbox.run(command, on_progress),)
+        return await run_source(sandbox, recipe, next(iter(command.files)), command, on_progress)
 
 
-def _show(results: Sequence[Result], *, as_json: bool) -> None:
-    """What the steps wrote, or their records; a terminal gets no control characters of a program's."""
-    if as_json:
-        records = [asdict(result.record) for result in results if result.record is not None]
-        last = {name: getattr(results[-1], name).decode(errors="replace") for name in ("stdout", "stderr")}
-        typer.echo(json.dumps({"ok": results[-1].ok, **last, "records": records}, indent=2))
-        return
-    for result in results:
-        for stream, content in ((sys.stdout, result.stdout), (sys.stderr, result.stderr)):
-            if stream.isatty():
-                stream.write(visible(content.decode(errors="replace")))
-            else:
-                stream.buffer.write(content)
-            stream.flush()
+def _print_records(results: Sequence[Result]) -> None:
+    records = [asdict(result.record) for result in results if result.record is not None]
+    last = {name: getattr(results[-1], name).decode(errors="replace") for name in ("stdout", "stderr")}
+    typer.echo(json.dumps({"ok": results[-1].ok, **last, "records": records}, indent=2))
 
 
 def _failure(results: Sequence[Result], recipe: Recipe | None) -> str | None:

@@ -38,7 +38,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "sqlalchemy": ("ledger/store",),
     "alembic": ("ledger/store",),
     "aiohttp": ("inference/http.py", "inference/wire/connections.py"),
-    "httpx": ("inference/weights/", "gateway/client.py"),
+    "httpx": ("inference/weights/", "gateway/client.py", "sandbox/client.py"),
     "huggingface_hub": ("inference/weights/hub.py",),
     "httpx2": ("inference/weights/hub.py",),
     "s3fs": ("inference/weights/object_storage.py",),

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from codegen.prompts import code_block, draft
-from gateway.assemble import opened_sandbox
 from gateway.config import load_config
+from gateway.sandboxes import opened_sandbox
 from gateway.settings import Settings
 from sandbox.protocol import Sandbox
 from training.corpus.markup import conversation
@@ -24,7 +24,7 @@ HELDOUT = ROOT / "training" / "heldout.jsonl"
 @pytest.fixture
 async def sandbox() -> AsyncIterator[Sandbox]:
     settings = Settings(sandbox_site=ROOT / ".sandbox-site")
-    async with opened_sandbox(load_config(ROOT / "models.yaml"), settings) as opened:
+    async with opened_sandbox(load_config(ROOT / "models.yaml").sandbox, settings) as opened:
         yield opened
 
 
