@@ -18,9 +18,9 @@ from pathlib import Path
 
 from sandbox.kernel import file_system_identity, open_inside
 from sandbox.protocol import Command, FileDigest, InvalidCommand
+from sandbox.walk import MAX_LEVELS
 
 MAX_NAME_BYTES = 255
-MAX_LEVELS = 16
 
 _DIRECTORY = os.O_PATH | os.O_DIRECTORY
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL
