@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 
 import httpx
@@ -17,6 +18,7 @@ from pydantic_core import PydanticSerializationError
 from sandbox.doctor import Report
 from sandbox.protocol import (
     Command,
+    CommandRunner,
     InvalidCommand,
     OnProgress,
     Result,
@@ -50,9 +52,13 @@ class RemoteSandbox:
 
     async def run(self, command: Command, on_progress: OnProgress | None = None) -> Result:
         """See `Sandbox.run`. Raises `SandboxUnreachable` if the server was lost before the program started."""
+        return await self.run_in("", command, on_progress)
+
+    async def run_in(self, workspace: str, command: Command, on_progress: OnProgress | None) -> Result:
+        """The same in a workspace that the server knows by this name; without one, in a fresh one."""
         if self._closed:
             raise SandboxError("The sandbox is closed.")
-        task = asyncio.create_task(self._run(command, on_progress))
+        task = asyncio.create_task(self._run(workspace, command, on_progress))
         self._runs.add(task)
         try:
             return await asyncio.shield(task)
@@ -64,6 +70,24 @@ class RemoteSandbox:
             raise
         finally:
             self._runs.discard(task)
+
+    @asynccontextmanager
+    async def workspace(self) -> AsyncIterator[CommandRunner]:
+        """See `Sandbox.workspace`: it lives on the server for as long as one connection, which is held here, lasts."""
+        async with AsyncExitStack() as held:
+            try:
+                http = await held.enter_async_context(self._connection())
+                answer = await held.enter_async_context(http.stream("POST", "/v1/workspaces"))
+                events = _events(answer)
+                held.push_async_callback(events.aclose)  # it ends the connection when it is forgotten, too
+                opening = await anext(events, Event())
+            except httpx.HTTPError as error:
+                raise SandboxUnavailable(self._unreachable(error)) from None
+            if opening.failure is not None:
+                raise opening.failure.as_error()
+            if opening.workspace is None:
+                raise SandboxError(f"The sandbox at {self._url} opened no workspace.")
+            yield _Workspace(self, opening.workspace)
 
     def environment_digest(self, profile: str) -> str:
         """See `Sandbox.environment_digest`: as of the last check, or the last run in the profile."""
@@ -100,8 +124,8 @@ class RemoteSandbox:
             task.cancel()
             await settle(task)
 
-    async def _run(self, command: Command, on_progress: OnProgress | None) -> Result:
-        body = await finish(lambda: _body(command, watched=on_progress is not None))
+    async def _run(self, workspace: str, command: Command, on_progress: OnProgress | None) -> Result:
+        body = await finish(lambda: _body(command, workspace, watched=on_progress is not None))
         started = False
         try:
             async with self._connection() as http, http.stream("POST", "/v1/run", content=body) as answer:
@@ -140,19 +164,31 @@ class RemoteSandbox:
         return f"The sandbox at {self._url} does not answer: {str(error) or type(error).__name__}."
 
 
-def _body(command: Command, *, watched: bool) -> bytes:
+class _Workspace:
+    """A workspace on the server."""
+
+    def __init__(self, sandbox: RemoteSandbox, name: str) -> None:
+        self._sandbox = sandbox
+        self._name = name
+
+    async def run(self, command: Command, on_progress: OnProgress | None = None) -> Result:
+        """See `CommandRunner.run`."""
+        return await self._sandbox.run_in(self._name, command, on_progress)
+
+
+def _body(command: Command, workspace: str, *, watched: bool) -> bytes:
     """The command with the files of its tree; blocking."""
     if command.tree is not None:
         files, executables = read_tree(command.tree, MOST_REQUEST_BYTES)
         own = command.executables | (executables - command.files.keys())
         command = replace(command, tree=None, files={**files, **command.files}, executables=own)
     try:
-        return Asked(command=command, watched=watched).model_dump_json().encode()
+        return Asked(command=command, workspace=workspace, watched=watched).model_dump_json().encode()
     except PydanticSerializationError:
         raise InvalidCommand("A word, a variable or a file name of the command is not valid Unicode.") from None
 
 
-async def _events(answer: httpx.Response) -> AsyncIterator[Event]:
+async def _events(answer: httpx.Response) -> AsyncGenerator[Event]:
     """The lines of an answer. Raises `SandboxError` for what is none of ours."""
     rest = bytearray()
     async for piece in answer.aiter_raw():

@@ -70,8 +70,8 @@ def join_fresh_session_keyring() -> None:
 
 @contextmanager
 def file_system_identity(uid: int, gid: int) -> Iterator[None]:
-    """The calling thread opens and creates files as this user, without root's rights; see setfsuid(2)."""
-    before = (os.geteuid(), os.getegid())
+    """The calling thread opens and creates files as this user, without root's rights; see setfsuid(2). May nest."""
+    before = _file_system_ids()
     if before == (uid, gid):
         yield
         return
@@ -85,8 +85,13 @@ def file_system_identity(uid: int, gid: int) -> Iterator[None]:
 def _set_file_system_ids(uid: int, gid: int) -> None:
     _libc().setfsgid(gid)
     _libc().setfsuid(uid)
-    if (_libc().setfsgid(-1), _libc().setfsuid(-1)) != (gid, uid):
+    if _file_system_ids() != (uid, gid):
         raise PermissionError(f"The file system identity could not be changed to {uid}:{gid}.")
+
+
+def _file_system_ids() -> tuple[int, int]:
+    """An id that cannot be changes nothing; what is answered is the one that holds."""
+    return _libc().setfsuid(-1), _libc().setfsgid(-1)
 
 
 def is_privileged() -> bool:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,9 +20,20 @@ from sandbox.doctor import Report, report
 from sandbox.host import Host
 from sandbox.identity import Identity, identify
 from sandbox.order import Order, nobody_listens
+from sandbox.persistent import PersistentWorkspace
 from sandbox.profile import Profile
-from sandbox.protocol import Command, InvalidCommand, OnProgress, Result, SandboxError, SandboxUnavailable
+from sandbox.protocol import (
+    Command,
+    CommandRunner,
+    InvalidCommand,
+    OnProgress,
+    Result,
+    SandboxError,
+    SandboxOverloaded,
+    SandboxUnavailable,
+)
 from sandbox.prove import PROBE, Surroundings, demand_isolated, prove
+from sandbox.remains import Remains
 from sandbox.run import Run
 from sandbox.slots import Slots
 from sandbox.spec import LimitsSpec, SandboxSpec
@@ -51,6 +64,7 @@ class NsjailSandbox:
         self._profiles = {name: load(name, overrides[name], own) for name in overrides}
         self._slots = Slots(spec.slots, spec.most_waiting, spec.wait_timeout_seconds)
         self._runs: dict[asyncio.Task[Result], Run] = {}
+        self._workspaces: set[PersistentWorkspace] = set()
         self._host: Host | None = None
         self._identity: Identity | None = None
         self._pool: Pool | None = None
@@ -59,6 +73,26 @@ class NsjailSandbox:
 
     async def run(self, command: Command, on_progress: OnProgress | None = None) -> Result:
         """Run one command; see `Sandbox.run`."""
+        return await self._run_in(None, command, on_progress)
+
+    @asynccontextmanager
+    async def workspace(self) -> AsyncIterator[CommandRunner]:
+        """See `Sandbox.workspace`."""
+        self._demand_open()
+        if len(self._workspaces) >= self._spec.most_workspaces:
+            raise SandboxOverloaded(
+                f"{self._spec.most_workspaces} workspaces are open already; try again later, or raise "
+                "sandbox.most_workspaces."
+            )
+        workspace = PersistentWorkspace(self._run_in)
+        self._workspaces.add(workspace)
+        try:
+            yield workspace
+        finally:
+            self._workspaces.discard(workspace)
+            await workspace.close()
+
+    async def _run_in(self, remains: Remains | None, command: Command, on_progress: OnProgress | None) -> Result:
         profile = self._profile(command.profile)
         limits = profile.effective(command.limits)
         _check(command, profile)
@@ -68,7 +102,8 @@ class NsjailSandbox:
         async with self._slots.held(command.tenant) as slot:
             self._demand_open()
             caps, waited = Caps(self._spec.collect_files, self._spec.collect_mib * _MIB), time.monotonic() - queued
-            order = Order(command, profile, limits, caps, slot, self._identity, waited, on_progress or nobody_listens)
+            listener = on_progress or nobody_listens
+            order = Order(command, profile, limits, caps, slot, self._identity, waited, listener, remains)
             return await self._run_warm(host, order) or await self._run(Run(host, order))
 
     def environment_digest(self, profile: str) -> str:
@@ -97,6 +132,8 @@ class NsjailSandbox:
             run.stop("cancelled")
         for task in list(self._runs):
             await settle(task)
+        for workspace in list(self._workspaces):
+            await workspace.close()
         async with self._proving:
             if self._pool is not None:
                 await self._pool.close()

@@ -8,6 +8,7 @@ from sandbox.collect import Caps
 from sandbox.identity import Identity
 from sandbox.profile import Profile
 from sandbox.protocol import Command, Limits, OnProgress, Progress
+from sandbox.remains import Remains
 
 
 def nobody_listens(_: Progress) -> None:
@@ -16,7 +17,10 @@ def nobody_listens(_: Progress) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """`identity` is unknown only while the host is being proven; such a run leaves no record."""
+    """`identity` is unknown only while the host is being proven; such a run leaves no record.
+
+    With `remains` the workspace begins with what is left there, and is left there afterwards.
+    """
 
     command: Command
     profile: Profile
@@ -26,6 +30,7 @@ class Order:
     identity: Identity | None = None
     queue_seconds: float = 0.0
     on_progress: OnProgress = nobody_listens
+    remains: Remains | None = None
 
     @property
     def environment_digest(self) -> str:

@@ -7,6 +7,7 @@ a verdict: the supervisor's own facts (its timer, the memory counters, the polic
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -115,7 +116,7 @@ OnProgress = Callable[[Progress], None]
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """A file that matched a collect glob and did not come out, with the reason."""
+    """A file that matched a collect glob and did not come out, or was not handed on in a workspace; and why."""
 
     path: str
     reason: str
@@ -161,11 +162,25 @@ class Result:
         return self.outcome == "exited" and self.exit_code == 0
 
 
-class Sandbox(Protocol):
+class CommandRunner(Protocol):
     """Runs commands in isolation. Cancelling the call kills the whole process tree."""
 
     async def run(self, command: Command, on_progress: OnProgress | None = None) -> Result:
         """Run one command. Raises `SandboxError` when the machine, not the program, failed."""
+        ...
+
+
+class Sandbox(CommandRunner, Protocol):
+    """A place where commands run, each in a fresh workspace unless it is one of a `workspace`."""
+
+    def workspace(self) -> AbstractAsyncContextManager[CommandRunner]:
+        """Several commands in one workspace: each begins with the files that the last one left, however it ended.
+
+        What passes are regular files with one name, whether they may be executed, and when they were changed; folders;
+        nothing else. What does not pass is in the next result's `rejected`. Files of a command replace those that
+        are there. Everything is gone at the end of the context. Entering raises `SandboxOverloaded` when there are too
+        many workspaces, and `SandboxUnavailable`.
+        """
         ...
 
     def environment_digest(self, profile: str) -> str:

@@ -1,11 +1,12 @@
-"""A source file to a result by its profile's recipe: built in one jail, run in another.
+"""More than one command: a source file by its profile's recipe, or steps one after the other in one workspace.
 
-Compilers are not trusted: what a build made comes out by the collector and goes into a fresh jail. The words come
-from `profiles.toml`. Called by the command line.
+Compilers are not trusted: what a recipe's build made comes out by the collector and goes into a fresh jail. The words
+come from `profiles.toml`. Called by the command line.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from sandbox.profile import Recipe
@@ -35,6 +36,26 @@ async def run_source(
         return (built,)
     made = replace(run, tree=None, files=built.files, executables=frozenset(built.files))
     return built, await sandbox.run(made, on_progress)
+
+
+async def run_steps(
+    sandbox: Sandbox, command: Command, steps: Sequence[Sequence[str]], on_progress: OnProgress | None = None
+) -> tuple[Result, ...]:
+    """Run command lines in one workspace, until one does not end with 0; its result is the last.
+
+    `command` says all but the words: its files are there at the first step, and it is collected from after each.
+    Raises `SandboxError`.
+    """
+    results: list[Result] = []
+    async with sandbox.workspace() as workspace:
+        for words in steps:
+            step = replace(command, argv=tuple(words))
+            if results:
+                step = replace(step, tree=None, files={}, executables=frozenset())
+            results.append(await workspace.run(step, on_progress))
+            if not results[-1].ok:
+                break
+    return tuple(results)
 
 
 def profile_for(recipes: dict[str, Recipe], name: str) -> str | None:

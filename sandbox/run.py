@@ -23,7 +23,6 @@ from sandbox.priority import give_way
 from sandbox.processes import Usage, tree, usage
 from sandbox.profile import WORKSPACE, WRITABLE_PLACES
 from sandbox.protocol import (
-    FileDigest,
     InvalidCommand,
     Outcome,
     OutputStream,
@@ -38,7 +37,7 @@ from sandbox.standing import Standing
 from sandbox.threads import finish
 from sandbox.verdict import Observation, judge, read_ending
 from sandbox.warm import WarmJail, opening
-from sandbox.workspace import Workspace, check_names, tree_names
+from sandbox.workspace import Filling, Workspace, check_names, tree_names
 
 _LOOK_SECONDS = 0.05
 
@@ -59,7 +58,7 @@ class Run:
         self._stopped: Outcome | None = None
         self._most = Usage(0.0, 0.0)
         self._config = warm.config if warm else host.render(order.profile, order.limits, order.command, order.slot)
-        self._inputs: tuple[FileDigest, ...] = ()
+        self._filling = Filling()
         self._how_it_stood = warm.facts() if warm else {"warm": False}
 
     def stop(self, reason: Outcome) -> None:
@@ -91,12 +90,13 @@ class Run:
                     raise SandboxError("The jail died before the command started.")
                 self._demand_program()
                 stock = await finish(lambda: self._take_stock(before))
+                await finish(self._leave)
         result = self._result(stock, started - began, self._jail.ended_at - started)
         happening = Happening(
             started_at=started_at.isoformat(timespec="milliseconds"),
             tier=self._host.tier,
             config=self._config,
-            inputs=self._inputs,
+            inputs=self._filling.by_path(),
             setup_seconds=started - began,
             processes_peak=stock.processes_peak,
             nsjail_log=bytes(self._jail.log.head),
@@ -130,7 +130,11 @@ class Run:
         names = tree_names(command.tree) if command.tree is not None else []
         check_names({*names, *command.files})
         workspace = Workspace(self._folders[WORKSPACE], *self._host.owner(self._order.slot))
-        self._inputs = workspace.fill(command, names)
+        self._filling = workspace.fill(command, names, self._order.remains)
+
+    def _leave(self) -> None:
+        if self._order.remains is not None:
+            self._order.remains.replace(self._folders[WORKSPACE], self._host.owner(self._order.slot))
 
     async def _watch(self, before: Usage) -> None:
         """Wait for the end, and bring it about at a limit. The clock on the wall is exact, the rest is sampled."""
@@ -184,6 +188,12 @@ class Run:
             wanted = compile_globs(self._order.command.collect)
             return collect(self._folders[WORKSPACE], wanted, self._order.caps)
 
+    def _what_was_there(self) -> dict[str, str | int]:
+        remains = self._order.remains
+        if remains is None:
+            return {}
+        return {"workspace": remains.name, "workspace_step": remains.step, "carried_files": self._filling.carried}
+
     def _result(self, stock: _Stock, setup_seconds: float, wall_seconds: float) -> Result:
         jail = self._jail
         seen = Observation(
@@ -208,9 +218,10 @@ class Run:
             memory_peak_mib=stock.memory_peak_mib,
             environment_digest=self._order.environment_digest,
             files=stock.collection.files,
-            rejected=tuple(stock.collection.rejected),
+            rejected=(*self._filling.rejections.listed, *stock.collection.rejected),
             facts={
                 **self._how_it_stood,
+                **self._what_was_there(),
                 "tier": self._host.tier,
                 "yields_by": "cpu weight" if self._host.weighs else "nice values",
                 "setup_seconds": round(setup_seconds, 4),

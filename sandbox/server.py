@@ -19,9 +19,11 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from sandbox.doctor import Report
+from sandbox.leases import Leases, departure
 from sandbox.protocol import InvalidCommand, Progress, Sandbox, SandboxError, SandboxOverloaded, Started
 from sandbox.threads import settle
 from sandbox.wire import (
+    LINES,
     MOST_REQUEST_BYTES,
     SIGN_OF_LIFE_SECONDS,
     Asked,
@@ -33,12 +35,11 @@ from sandbox.wire import (
 
 _PROOF_SECONDS = 30.0
 _BODY_SECONDS = 60.0
-_LINES = "application/x-ndjson"
 
 
 def create_app(sandbox: Sandbox, most_bytes: int) -> Starlette:
     """The application; the requests of all commands that wait or run take at most so many bytes."""
-    readiness = _Readiness(sandbox)
+    readiness, leases = _Readiness(sandbox), Leases(sandbox)
 
     async def alive(_: Request) -> Response:
         return PlainTextResponse("alive")
@@ -55,7 +56,8 @@ def create_app(sandbox: Sandbox, most_bytes: int) -> Starlette:
             Route("/livez", alive),
             Route("/readyz", ready),
             Route("/v1/host", host),
-            Route("/v1/run", _Runs(sandbox, _Memory(most_bytes)), methods=["POST"]),
+            Route("/v1/run", _Runs(leases, _Memory(most_bytes)), methods=["POST"]),
+            Route("/v1/workspaces", leases, methods=["POST"]),
         ]
     )
 
@@ -114,8 +116,8 @@ class _Memory:
 class _Runs:
     """The endpoint that runs commands."""
 
-    def __init__(self, sandbox: Sandbox, memory: _Memory) -> None:
-        self._sandbox = sandbox
+    def __init__(self, leases: Leases, memory: _Memory) -> None:
+        self._leases = leases
         self._memory = memory
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -124,7 +126,7 @@ class _Runs:
             try:
                 asked = await _read(request, take)
             except SandboxError as error:
-                refusal = Response(failure_event(error).as_line(), _status(error), media_type=_LINES)
+                refusal = Response(failure_event(error).as_line(), _status(error), media_type=LINES)
                 await refusal(scope, receive, send)
             except ClientDisconnect:
                 pass
@@ -135,11 +137,11 @@ class _Runs:
         """Send events until the last one, or until the client leaves: then the command is killed."""
         events: asyncio.Queue[Event | None] = asyncio.Queue()
         working = asyncio.create_task(self._work(asked, events.put_nowait))
-        leaving = asyncio.create_task(_departure(receive))
+        leaving = asyncio.create_task(departure(receive))
         working.add_done_callback(lambda _: events.put_nowait(None))
         leaving.add_done_callback(lambda _: working.cancel())
         try:
-            headers = [(b"content-type", _LINES.encode())]
+            headers = [(b"content-type", LINES.encode())]
             await send({"type": "http.response.start", "status": 200, "headers": headers})
             async for event in _with_signs_of_life(events):
                 await send({"type": "http.response.body", "body": event.as_line(), "more_body": True})
@@ -155,7 +157,7 @@ class _Runs:
                 tell(progress_event(progress))
 
         try:
-            tell(Event(result=await self._sandbox.run(asked.command, tell_progress)))
+            tell(Event(result=await self._leases.runner(asked.workspace).run(asked.command, tell_progress)))
         except SandboxError as error:
             tell(failure_event(error))
 
@@ -177,11 +179,6 @@ async def _read(request: Request, take: Callable[[int], None]) -> Asked:
 
 def _status(error: SandboxError) -> int:
     return 400 if isinstance(error, InvalidCommand) else 503
-
-
-async def _departure(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 async def _with_signs_of_life(events: asyncio.Queue[Event | None]) -> AsyncIterator[Event]:

@@ -90,6 +90,13 @@ class SandboxSpec(BaseModel):
     request_mib: int = Field(
         default=1024, ge=1, le=1_048_576, description="Memory that a server gives to commands that wait or run."
     )
+    most_workspaces: int = Field(
+        default=16,
+        ge=0,
+        le=10_000,
+        description="How many workspaces of several commands may be open; between commands each keeps up to "
+        "`disk_mib` of memory.",
+    )
     remote: RemoteSpec | None = Field(
         default=None, description="Run commands there instead of on this machine (docs/sandbox.md)."
     )

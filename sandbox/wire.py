@@ -2,7 +2,8 @@
 
 A command is one JSON object, its bytes in base64. The answer is one event a line: that the program started, its output
 as it comes if that was asked for, and last a result or an error; an event with nothing in it says that the server
-lives. Used by `server.py` and `client.py`, which are of one release.
+lives. A workspace of several commands is an answer that does not end: its first event names it, and it lasts until the
+client leaves. Used by `server.py` and `client.py`, which are of one release.
 """
 
 from __future__ import annotations
@@ -25,18 +26,20 @@ from sandbox.record import Record
 SIGN_OF_LIFE_SECONDS = 5.0
 """A server that has nothing to say says so this often."""
 MOST_REQUEST_BYTES = 256 << 20
+LINES = "application/x-ndjson"
 
 _ERRORS = {kind.__name__: kind for kind in (SandboxError, SandboxUnavailable, InvalidCommand, SandboxOverloaded)}
 _LINES = ConfigDict(frozen=True, extra="forbid", ser_json_bytes="base64", val_json_bytes="base64")
 
 
 class Asked(BaseModel):
-    """One command; `watched` if its output is wanted while it runs."""
+    """One command; `watched` if its output is wanted while it runs, `workspace` if it is one of several in one."""
 
     model_config = _LINES
 
     command: Command
     watched: bool = False
+    workspace: str = ""
 
     @model_validator(mode="after")
     def _brings_its_files(self) -> Asked:
@@ -63,6 +66,7 @@ class Event(BaseModel):
 
     model_config = _LINES
 
+    workspace: str | None = None
     started: Started | None = None
     piece: Piece | None = None
     result: Result | None = None

@@ -14,11 +14,13 @@ import secrets
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sandbox.kernel import file_system_identity, open_inside
 from sandbox.protocol import Command, FileDigest, InvalidCommand
-from sandbox.walk import MAX_LEVELS
+from sandbox.remains import Remains
+from sandbox.walk import MAX_LEVELS, Entry, Refused, Rejections, demand_unicode, opened, walk
 
 MAX_NAME_BYTES = 255
 
@@ -99,6 +101,23 @@ def _source(path: Path) -> Iterator[tuple[int, bool]]:
         os.close(descriptor)
 
 
+@dataclass(slots=True)
+class Filling:
+    """What a workspace begins with, and what of the last command's files it does not have, with reasons."""
+
+    inputs: dict[str, FileDigest] = field(default_factory=dict)
+    carried: int = 0
+    rejections: Rejections = field(default_factory=Rejections)
+
+    def note(self, file: FileDigest) -> None:
+        """A file is in its place."""
+        self.inputs[file.path] = file
+
+    def by_path(self) -> tuple[FileDigest, ...]:
+        """What was written, in the order of paths."""
+        return tuple(self.inputs[path] for path in sorted(self.inputs))
+
+
 class Workspace:
     """A jail's working directory, held by descriptor; `uid` owns what is written. No job runs meanwhile."""
 
@@ -106,58 +125,90 @@ class Workspace:
         self._directory = directory
         self._owner = (uid, gid)
 
-    def fill(self, command: Command, tree_files: Iterable[str]) -> tuple[FileDigest, ...]:
-        """Write those files of the command's tree, then its own on top; what was written, by path. Blocking.
+    def fill(self, command: Command, tree_files: Iterable[str], remains: Remains | None = None) -> Filling:
+        """Write what the last command left, then those files of this one's tree, then its own on top. Blocking.
 
         Raises `InvalidCommand` when they do not fit, or when something else is at their place.
         """
-        written: list[FileDigest] = []
+        filling, from_tree = Filling(), set(tree_files) - set(command.files)
         try:
+            if remains is not None:
+                self._carry(remains, from_tree | set(command.files), filling)
             if command.tree is not None:
-                names = sorted(set(tree_files) - set(command.files))
-                written += [self._copy(command.tree / name, name) for name in names]
+                for name in sorted(from_tree):
+                    with _source(command.tree / name) as (descriptor, executable):
+                        filling.note(self._copy(descriptor, name, executable))
             for name, content in sorted(command.files.items()):
                 with self._create(name, 0o755 if name in command.executables else 0o644) as target:
                     _write(target, content)
-                written.append(FileDigest(name, len(content), hashlib.sha256(content).hexdigest()))
+                filling.note(FileDigest(name, len(content), hashlib.sha256(content).hexdigest()))
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
             raise InvalidCommand("The files do not fit in the workspace; raise disk_mib or disk_files.") from None
-        return tuple(sorted(written, key=lambda file: file.path))
+        return filling
 
-    def _copy(self, source: Path, name: str) -> FileDigest:
+    def _carry(self, remains: Remains, replaced: set[str], filling: Filling) -> None:
+        """Hand on what was left, read with the rights of its owner alone, but for files that others replace."""
+        if (left := remains.left()) is None:
+            return
+        folder, owner = left
+        with file_system_identity(*owner):
+            for entry in walk(folder, filling.rejections):
+                if entry.path in replaced and not entry.is_folder:
+                    continue
+                try:
+                    self._hand_on(entry, filling)
+                except Refused as refused:
+                    filling.rejections.add(entry.path, f"not handed on to the next command: {refused.reason}")
+
+    def _hand_on(self, entry: Entry, filling: Filling) -> None:
+        if entry.is_folder:
+            demand_unicode(entry)
+            self._make_folder(entry.path)
+            return
+        with opened(entry) as (descriptor, status):
+            executable = bool(status.st_mode & stat.S_IXUSR)
+            filling.note(self._copy(descriptor, entry.path, executable, status.st_mtime_ns))
+            filling.carried += 1
+
+    def _copy(self, source: int, name: str, executable: bool, changed_ns: int | None = None) -> FileDigest:
         digest, size = hashlib.sha256(), 0
-        with (
-            _source(source) as (descriptor, executable),
-            self._create(name, 0o755 if executable else 0o644) as target,
-        ):
-            while piece := os.read(descriptor, _PIECE):
+        with self._create(name, 0o755 if executable else 0o644) as target:
+            while piece := os.read(source, _PIECE):
                 _write(target, piece)
                 digest.update(piece)
                 size += len(piece)
+            if changed_ns is not None:  # builds go by it
+                with file_system_identity(*self._owner):
+                    os.utime(target, ns=(changed_ns, changed_ns))
         return FileDigest(name, size, digest.hexdigest())
+
+    def _make_folder(self, name: str) -> None:
+        with contextlib.ExitStack() as held, file_system_identity(*self._owner):
+            _open_folders(self._directory, name.split("/"), held)
 
     @contextmanager
     def _create(self, name: str, mode: int) -> Iterator[int]:
         """A new file under a name that nobody can expect, which takes its place when it is whole."""
         *folders, last = name.split("/")
-        with _place_taken(name), contextlib.ExitStack() as opened:
+        with _place_taken(name), contextlib.ExitStack() as held:
             with file_system_identity(*self._owner):
-                parent = self._directory
-                for folder in folders:
-                    parent = _open_folder(parent, folder)
-                    opened.callback(os.close, parent)
+                parent = _open_folders(self._directory, folders, held)
                 unfinished = f".{secrets.token_hex(8)}"
                 target = open_inside(parent, unfinished, _NEW_FILE, 0o600)
-                opened.callback(os.close, target)
+                held.callback(os.close, target)
                 os.fchmod(target, mode)
             with contextlib.ExitStack() as unless_whole:
-                unless_whole.callback(os.unlink, unfinished, dir_fd=parent)
+                unless_whole.callback(self._drop, unfinished, parent)
                 yield target
                 with file_system_identity(*self._owner):
                     os.rename(unfinished, last, src_dir_fd=parent, dst_dir_fd=parent)
                 unless_whole.pop_all()
+
+    def _drop(self, name: str, parent: int) -> None:
+        with file_system_identity(*self._owner):
+            os.unlink(name, dir_fd=parent)
 
 
 @contextmanager
@@ -171,6 +222,14 @@ def _place_taken(name: str) -> Iterator[None]:
             f"The file {name!r} cannot be written into the workspace: something else is at its place "
             f"({error.strerror})."
         ) from None
+
+
+def _open_folders(directory: int, names: list[str], held: contextlib.ExitStack) -> int:
+    """The last of folders in folders, which are made where they are missing."""
+    for name in names:
+        directory = _open_folder(directory, name)
+        held.callback(os.close, directory)
+    return directory
 
 
 def _open_folder(parent: int, name: str) -> int:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shlex
 import sys
-from collections.abc import Sequence
-from dataclasses import asdict, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
     from gateway.sandboxes import Door
     from sandbox.doctor import Report
     from sandbox.profile import Profile, Recipe
-    from sandbox.protocol import OnProgress, Result
+    from sandbox.protocol import Limits, OnProgress, Result, Sandbox
+
 
 app = typer.Typer(help="Prove, use, try and serve the sandbox.", no_args_is_help=True)
 
@@ -101,6 +103,7 @@ def test(as_json: Annotated[bool, typer.Option("--json", help="One JSON object a
 def run(
     context: typer.Context,
     file: Annotated[Path | None, typer.Argument(help="A source file; its ending chooses the profile.")] = None,
+    step: Annotated[list[str] | None, typer.Option(help="A command line; repeat it: all run in one workspace.")] = None,
     profile: Annotated[str | None, typer.Option(help="The jail: `bailey sandbox doctor` lists them.")] = None,
     tree: Annotated[Path | None, typer.Option(help="A folder whose files the workspace begins with.")] = None,
     stdin: Annotated[bool, typer.Option("--stdin", help="Hand standard input to the program.")] = False,
@@ -112,14 +115,14 @@ def run(
     disk_mib: Annotated[int | None, typer.Option(help="Workspace and /tmp, each.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the evidence record instead of the output.")] = False,
 ) -> None:
-    """Run a source file, or the command after `--`, in a jail.
+    """Run a source file, the command after `--`, or steps one after the other, in jails.
 
-    With a file the words after `--` are its arguments. Exit code 0: the program ended with 0; 3: it ended otherwise or
-    met a limit, and standard error says how; 1: it could not be run; 2: the command line or models.yaml is wrong.
+    With a file the words after `--` are its arguments. Steps end at the first that fails. Exit code 0: the program
+    ended with 0; 3: it ended otherwise or met a limit, and standard error says how; 1: it could not be run; 2: the
+    command line or models.yaml is wrong.
     """
     words = context.meta.get(_AFTER_DASHES, [])
-    if file is None and not words:
-        raise typer.BadParameter("Give a file, or a command after `--`.")
+    steps = _steps(step or [], file, words, stdin)
     config, settings = _config()
     chosen = _profile(config, file, profile)
     asked: dict[str, Any] = {
@@ -130,21 +133,20 @@ def run(
         "output_bytes": output_bytes,
         "disk_mib": disk_mib,
     }
-    limits = {name: value for name, value in asked.items() if value is not None}
     command = Command(
         tuple(words),
         profile=chosen.name,
         tree=tree,
-        files={file.name: file.read_bytes()} if file is not None else {},
+        files=_source(file),
         stdin=sys.stdin.buffer.read() if stdin else b"",
-        limits=replace(chosen.limits, **limits) if limits else None,
+        limits=_lowered(chosen.limits, asked),
     )
-    recipe = chosen.recipe if file is not None else None
+    job = _Job(command, chosen.recipe if file is not None else None, steps)
     with ProgramOutput() as output:
-        results = asyncio.run(_run(config, settings, command, recipe, None if as_json else output.show))
+        results = asyncio.run(_run(config, settings, job, None if as_json else output.show))
     if as_json:
         _print_records(results)
-    if reason := _failure(results, recipe):
+    if reason := job.failure(results):
         err.print(escape(reason))
         raise typer.Exit(PROGRAM_FAILED)
 
@@ -213,33 +215,72 @@ def _profile(config: Config, file: Path | None, name: str | None) -> Profile:
     return profiles[name]
 
 
-async def _run(
-    config: Config, settings: Settings, command: Command, recipe: Recipe | None, on_progress: OnProgress | None
-) -> Sequence[Result]:
+def _lowered(limits: Limits, asked: Mapping[str, Any]) -> Limits | None:
+    """None when nothing is asked: then the other end decides, whose profile may have other limits."""
+    given = {name: value for name, value in asked.items() if value is not None}
+    return replace(limits, **given) if given else None
+
+
+def _source(file: Path | None) -> dict[str, bytes]:
+    return {file.name: file.read_bytes()} if file is not None else {}
+
+
+def _steps(lines: Sequence[str], file: Path | None, words: Sequence[str], stdin: bool) -> list[list[str]]:
+    if not (lines or words or file is not None):
+        raise typer.BadParameter("Give a file, or a command after `--`, or steps.")
+    if lines and (words or file is not None or stdin):
+        raise typer.BadParameter("Steps are all there is to run: leave out the file, the words after `--` and --stdin.")
+    try:
+        steps = [shlex.split(line) for line in lines]
+    except ValueError as error:
+        raise typer.BadParameter(f"A step cannot be split into words: {error}.") from None
+    if not all(steps):
+        raise typer.BadParameter("A step is empty.")
+    return steps
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """A command, a source file with the recipe for it, or steps."""
+
+    command: Command
+    recipe: Recipe | None
+    steps: Sequence[Sequence[str]]
+
+    async def run(self, sandbox: Sandbox, on_progress: OnProgress | None) -> Sequence[Result]:
+        from sandbox.recipe import run_source, run_steps
+
+        if self.steps:
+            return await run_steps(sandbox, self.command, self.steps, on_progress)
+        if self.recipe is not None:
+            return await run_source(sandbox, self.recipe, next(iter(self.command.files)), self.command, on_progress)
+        return (await sandbox.run(self.command, on_progress),)
+
+    def failure(self, results: Sequence[Result]) -> str | None:
+        """Why it counts as failed: the last one's end in words, or None."""
+        last = results[-1]
+        built_only = self.recipe is not None and bool(self.recipe.build) and len(results) == 1
+        if last.ok and self.recipe is not None and built_only:
+            refused = "; ".join(f"{each.path}: {each.reason}" for each in last.rejected)
+            return f"The build made nothing that matches {', '.join(self.recipe.makes)}. {refused}".strip()
+        if last.ok:
+            return None
+        ends = {"exited": f"ended with exit code {last.exit_code}", "signalled": f"died of signal {last.signal}"}
+        end = ends.get(last.outcome, f"was stopped: {last.outcome.replace('_', ' ')}")
+        which = (
+            f"Step {len(results)} of {len(self.steps)}" if self.steps else f"The {'build' if built_only else 'program'}"
+        )
+        return f"{which} {end} after {last.wall_seconds:.2f} s."
+
+
+async def _run(config: Config, settings: Settings, job: _Job, on_progress: OnProgress | None) -> Sequence[Result]:
     from gateway.sandboxes import opened_sandbox
-    from sandbox.recipe import run_source
 
     async with opened_sandbox(config.sandbox, settings) as sandbox:
-        if recipe is None:
-            return (await sandbox.run(command, on_progress),)
-        return await run_source(sandbox, recipe, next(iter(command.files)), command, on_progress)
+        return await job.run(sandbox, on_progress)
 
 
 def _print_records(results: Sequence[Result]) -> None:
     records = [asdict(result.record) for result in results if result.record is not None]
     last = {name: getattr(results[-1], name).decode(errors="replace") for name in ("stdout", "stderr")}
     typer.echo(json.dumps({"ok": results[-1].ok, **last, "records": records}, indent=2))
-
-
-def _failure(results: Sequence[Result], recipe: Recipe | None) -> str | None:
-    """Why the command counts as failed: the last step's end in words, or None."""
-    last = results[-1]
-    built_only = recipe is not None and bool(recipe.build) and len(results) == 1
-    if last.ok and recipe is not None and built_only:
-        refused = "; ".join(f"{each.path}: {each.reason}" for each in last.rejected)
-        return f"The build made nothing that matches {', '.join(recipe.makes)}. {refused}".strip()
-    if last.ok:
-        return None
-    ends = {"exited": f"ended with exit code {last.exit_code}", "signalled": f"died of signal {last.signal}"}
-    end = ends.get(last.outcome, f"was stopped: {last.outcome.replace('_', ' ')}")
-    return f"The {'build' if built_only else 'program'} {end} after {last.wall_seconds:.2f} s."

@@ -129,6 +129,9 @@ def test_how_a_run_ends(host: Appliance, words: tuple[str, ...], code: int, out:
         (("--profile", "perl", "--", "perl"), "no sandbox profile 'perl'; known are python, pytest"),
         (("data.txt",), "No profile takes a file named data.txt"),
         ((), "Give a file, or a command after"),
+        (("--step", ""), "A step is empty"),
+        (("--step", "echo 'open"), "cannot be split into words: No closing quotation"),
+        (("--step", "ls", "--", "ls"), "Steps are all there is to run"),
     ],
 )
 def test_what_cannot_be_asked(
@@ -139,6 +142,22 @@ def test_what_cannot_be_asked(
     said = CliRunner().invoke(app, ["sandbox", "run", *words])
     assert said.exit_code == 2
     assert reason in " ".join(said.stderr.replace("│", " ").split())
+
+
+def test_steps_share_one_workspace(host: Appliance, tmp_path: Path) -> None:
+    """Each in a jail of its own; after one that fails there are no more, and nothing is left of any."""
+    (tmp_path / "in.txt").write_text("from outside\n")
+    steps = ("cp in.txt kept.txt", "sh -c 'echo more >>kept.txt; exec 3>&1; sleep 60 &'", "cat kept.txt")
+    words = [word for step in steps for word in ("--step", step)]
+    said = host.bailey("sandbox", "run", "--profile", "shell", "--tree", str(tmp_path), *words)
+    assert (said.returncode, said.stdout) == (0, "from outside\nmore\n"), said.stderr
+    failing = ("--step", "sh -c 'echo 1 >file'", "--step", "false", "--step", "cat file")
+    said = host.bailey("sandbox", "run", "--profile", "shell", *failing, "--json")
+    assert (said.returncode, "Step 2 of 3 ended with exit code 1" in said.stderr) == (3, True)
+    records = json.loads(said.stdout)["records"]
+    assert [record["facts"]["workspace_step"] for record in records] == [1, 2]
+    assert [each["path"] for each in records[1]["inputs"]] == ["file"]
+    assert len({record["facts"]["workspace"] for record in records}) == 1
 
 
 @pytest.mark.skipif(not shutil.which("gcc", path="/usr/bin"), reason="this host has no C compiler")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import socket
 import ssl
 import time
 from collections.abc import AsyncIterator
@@ -17,7 +16,6 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from inference.wire.server import Server, bound_socket
 from sandbox.client import RemoteSandbox
 from sandbox.nsjail import NsjailSandbox
 from sandbox.processes import tree
@@ -33,45 +31,13 @@ from sandbox.protocol import (
     SandboxUnreachable,
     Started,
 )
-from sandbox.server import create_app
-from sandbox.spec import RemoteSpec, SandboxSpec
-from sandbox.tls import TlsFiles
+from sandbox.spec import SandboxSpec
 from sandbox.wire import Event
 from tests.sandbox.certificates import Authority
 from tests.sandbox.sandboxes import demand_record, make_sandbox, run_python
+from tests.sandbox.service import asking, nothing_runs, served
 
 FOREVER = "import time\nprint('on', flush=True)\ntime.sleep(60)"
-
-
-@asynccontextmanager
-async def served(
-    sandbox: NsjailSandbox, path: Path, most_bytes: int = 1 << 28, tls: ssl.SSLContext | None = None
-) -> AsyncIterator[str]:
-    """The sandbox at a socket: at `path`, or with TLS on a port."""
-    if tls is None:
-        listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        listening.bind(str(path))
-    else:
-        listening = bound_socket("127.0.0.1", 0)
-    listening.listen()
-    server = Server(create_app(sandbox, most_bytes), tls)
-    serving = asyncio.create_task(server.serve(sockets=[listening]))
-    try:
-        yield f"unix:{path}" if tls is None else f"https://127.0.0.1:{listening.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        await serving
-        listening.close()
-
-
-@asynccontextmanager
-async def asking(url: str, files: TlsFiles | None = None) -> AsyncIterator[RemoteSandbox]:
-    given = {} if files is None else {"authority": files.authority, "certificate": files.certificate, "key": files.key}
-    client = RemoteSandbox(RemoteSpec(url=url, **given))
-    try:
-        yield client
-    finally:
-        await client.close()
 
 
 @pytest_asyncio.fixture
@@ -144,7 +110,7 @@ async def test_a_command_whose_client_leaves_is_killed(own: NsjailSandbox, remot
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert task.cancelled()
-    await _nothing_runs()
+    await nothing_runs()
     assert (await run_python(remote, "print(1)")).ok
 
 
@@ -158,7 +124,7 @@ async def test_closing_ends_what_runs(own: NsjailSandbox, tmp_path: Path) -> Non
             await task
         with pytest.raises(SandboxError, match="closed"):
             await client.run(Command(("true",)))
-        await _nothing_runs()
+        await nothing_runs()
 
 
 async def test_errors_keep_their_kind_and_their_sentence(own: NsjailSandbox, remote: RemoteSandbox) -> None:
@@ -263,10 +229,3 @@ async def test_only_who_has_a_certificate_of_the_authority_gets_in(own: NsjailSa
         async with asking(url, replace(server, key=tmp_path / "gone")) as client:
             with pytest.raises(SandboxUnavailable, match="gone cannot be read"):
                 await client.run(Command(("true",)))
-
-
-async def _nothing_runs() -> None:
-    """No process of ours is left but those of this test's own."""
-    async with asyncio.timeout(5):
-        while len(tree(os.getpid())) > 1:
-            await asyncio.sleep(0.02)
