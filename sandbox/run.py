@@ -80,8 +80,7 @@ class Run:
         async with self._standing_jail():
             with contextlib.ExitStack() as held:
                 self._hold_folders(held)
-                await finish(self._fill)
-                before = await finish(self._look)
+                before = await finish(self._prepare)
                 started = time.monotonic()
                 command = self._order.command
                 self._jail.go(opening(command) if self._warm else COLD_OPENING, command.stdin)
@@ -124,6 +123,11 @@ class Run:
         for place in WRITABLE_PLACES:
             self._folders[place] = self._jail.open_folder(place)
             held.callback(os.close, self._folders[place])
+
+    def _prepare(self) -> Usage:
+        """Files first; what was used until then is not the program's."""
+        self._fill()
+        return self._look()
 
     def _fill(self) -> None:
         command = self._order.command

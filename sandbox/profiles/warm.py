@@ -94,6 +94,7 @@ def become() -> None:
     sys.path.pop(0)  # nothing of the workspace is looked at before it is filled
     for name in filter(None, sys.argv.pop().split(",")):
         __import__(name)
+    compile("", "<string>", "exec")  # the first time takes a millisecond
     words = hand_over()
     if words[0] == "-B":
         del words[0]
