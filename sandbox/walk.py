@@ -1,4 +1,4 @@
-"""Through a folder that a foreign program filled: no link is followed, and nothing opened that could block.
+"""Through a folder that a foreign program filled: no link followed, no mount crossed, nothing opened that could block.
 
 Runs only when every process of the jail is gone. What is passed over is listed with its reason. `collect.py` takes
 files out this way, `workspace.py` hands them on to the next jail.
@@ -12,13 +12,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from sandbox.kernel import open_inside
 from sandbox.protocol import Rejection
 
 MAX_LEVELS = 16
 
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_WAY = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY
+_WAY = os.O_PATH | os.O_DIRECTORY
+_FILE = os.O_RDONLY | os.O_NONBLOCK
 _MAX_ENTRIES = 50_000
 _MAX_REJECTIONS = 256
 
@@ -65,7 +66,7 @@ def walk(directory: int, rejections: Rejections) -> Iterator[Entry]:
 
 def _walk(directory: int, above: str, rejections: Rejections, level: int) -> Iterator[Entry]:
     try:
-        descriptor = os.open(".", _FOLDER, dir_fd=directory)
+        descriptor = open_inside(directory, ".", _FOLDER)
     except OSError as error:
         rejections.add(above, f"the folder cannot be read ({os.strerror(error.errno or 0)})")
         return
@@ -85,7 +86,7 @@ def _walk(directory: int, above: str, rejections: Rejections, level: int) -> Ite
 
 def _descend(parent: int, name: str, above: str, rejections: Rejections, level: int) -> Iterator[Entry]:
     try:
-        folder = os.open(name, _WAY, dir_fd=parent)
+        folder = open_inside(parent, name, _WAY)
     except OSError as error:
         rejections.add(above + name, f"the folder cannot be read ({os.strerror(error.errno or 0)})")
         return
@@ -103,7 +104,7 @@ def opened(entry: Entry) -> Iterator[tuple[int, os.stat_result]]:
         kind = os.stat(entry.name, dir_fd=entry.parent, follow_symlinks=False).st_mode
         if not stat.S_ISREG(kind):
             raise Refused("a symbolic link" if stat.S_ISLNK(kind) else "not a regular file")
-        descriptor = os.open(entry.name, _FILE, dir_fd=entry.parent)
+        descriptor = open_inside(entry.parent, entry.name, _FILE)
     except OSError as error:
         raise Refused(f"cannot be read ({os.strerror(error.errno or 0)})") from None
     try:
