@@ -7,6 +7,7 @@ what may not be asked for.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from string import Template
@@ -135,9 +136,12 @@ _COVER = Template(
 _SHOWN = Template('mount { src: "$source" dst: "$place" is_bind: true nosuid: true nodev: true }\n')
 
 
+_NOT_PLAIN = re.compile(rb"[^ !#-\[\]-~]")
+
+
 def quoted(value: str | int) -> str:
     """The inside of a protobuf text string: quotes, backslashes and everything not plain ASCII escaped."""
     if isinstance(value, int):
         return str(value)
-    plain = set(range(32, 127)) - set(b'"\\')
-    return "".join(chr(byte) if byte in plain else f"\\{byte:03o}" for byte in value.encode("utf-8", "surrogateescape"))
+    content = value.encode("utf-8", "surrogateescape")
+    return _NOT_PLAIN.sub(lambda found: b"\\%03o" % found[0][0], content).decode("ascii")

@@ -76,7 +76,7 @@ class Run:
 
     async def execute(self) -> Result:
         """Run to the end. Raises `InvalidCommand` for files or programs that cannot be, `SandboxError` for the host."""
-        began, started_at = time.monotonic(), datetime.now(UTC)
+        began, at = time.monotonic(), datetime.now(UTC)
         async with self._standing_jail():
             with contextlib.ExitStack() as held:
                 self._hold_folders(held)
@@ -88,19 +88,10 @@ class Run:
                 if not (self.began or self._stopped or self._jail.program_absent):
                     raise SandboxError("The jail died before the command started.")
                 self._demand_program()
-                stock = await finish(lambda: self._take_stock(before))
-                await finish(self._leave)
-        result = self._result(stock, started - began, self._jail.ended_at - started)
-        happening = Happening(
-            started_at=started_at.isoformat(timespec="milliseconds"),
-            tier=self._host.tier,
-            config=self._config,
-            inputs=self._filling.by_path(),
-            setup_seconds=started - began,
-            processes_peak=stock.processes_peak,
-            nsjail_log=bytes(self._jail.log.head),
-        )
-        return replace(result, record=await finish(lambda: write_record(self._order, happening, result)))
+                result = await finish(
+                    lambda: self._conclude(before, at, started - began, self._jail.ended_at - started)
+                )
+        return result
 
     @contextlib.asynccontextmanager
     async def _standing_jail(self) -> AsyncIterator[None]:
@@ -173,6 +164,22 @@ class Run:
         if self._jail.program_absent:
             command = self._order.command
             raise InvalidCommand(f"There is no program {command.argv[0]!r} in the sandbox profile {command.profile!r}.")
+
+    def _conclude(self, before: Usage, at: datetime, setup_seconds: float, wall_seconds: float) -> Result:
+        """Count, judge, take files out and write the record, while the dead jail's folders are still held."""
+        stock = self._take_stock(before)
+        self._leave()
+        result = self._result(stock, setup_seconds, wall_seconds)
+        happening = Happening(
+            started_at=at.isoformat(timespec="milliseconds"),
+            tier=self._host.tier,
+            config=self._config,
+            inputs=self._filling.by_path(),
+            setup_seconds=setup_seconds,
+            processes_peak=stock.processes_peak,
+            nsjail_log=bytes(self._jail.log.head),
+        )
+        return replace(result, record=write_record(self._order, happening, result))
 
     def _take_stock(self, before: Usage) -> _Stock:
         disk_full = any(_is_full(folder) for folder in self._folders.values())
