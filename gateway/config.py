@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from yaml.nodes import Node
 
 from codegen.labels import PathLabel, PathLabels
 from codegen.spec import CodegenSpec
@@ -170,19 +171,46 @@ def _repeated(names: list[str]) -> list[str]:
     return sorted({name for name in names if names.count(name) > 1})
 
 
+class SandboxHost(BaseModel):
+    """A models.yaml of a host that only runs commands: it declares no model and names no key."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: Literal[1]
+    sandbox: SandboxSpec = SandboxSpec()
+
+
+Document = TypeVar("Document", bound=BaseModel)
+
+
 def load_config(path: Path) -> Config:
     """Read and validate a models.yaml. Raises `ConfigError` with one line per problem."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(path, [Problem(None, "", f"the file cannot be read: {error.strerror}")]) from None
-    except UnicodeDecodeError:
-        raise ConfigError(path, [Problem(None, "", "the file is not UTF-8 text")]) from None
-    return parse_config(text, path)
+    return parse_config(_text(path), path)
 
 
 def parse_config(text: str, path: Path) -> Config:
     """Validate the text of a models.yaml; `path` is only for messages. Raises `ConfigError`."""
+    return _validated(Config, *_mapping(text, path), path)
+
+
+def load_sandbox(path: Path) -> SandboxSpec:
+    """The section `sandbox:` of a models.yaml that has all sections, or no other one. Raises `ConfigError`."""
+    node, document = _mapping(_text(path), path)
+    if document.keys() <= SandboxHost.model_fields.keys():
+        return _validated(SandboxHost, node, document, path).sandbox
+    return _validated(Config, node, document, path).sandbox
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(path, [Problem(None, "", f"the file cannot be read: {error.strerror}")]) from None
+    except UnicodeDecodeError:
+        raise ConfigError(path, [Problem(None, "", "the file is not UTF-8 text")]) from None
+
+
+def _mapping(text: str, path: Path) -> tuple[Node, dict[str, Any]]:
     try:
         node, document = read_document(text)
     except Unreadable as error:
@@ -191,7 +219,11 @@ def parse_config(text: str, path: Path) -> Config:
         raise ConfigError(path, [Problem(1, "", "the file must be a mapping of sections such as `models:`")])
     if twice := list(repeated_keys(node)):
         raise ConfigError(path, twice)
+    return node, document
+
+
+def _validated(kind: type[Document], node: Node, document: dict[str, Any], path: Path) -> Document:
     try:
-        return Config.model_validate(document)
+        return kind.model_validate(document)
     except ValidationError as error:
-        raise ConfigError(path, explain(error, node, Config.model_json_schema())) from None
+        raise ConfigError(path, explain(error, node, kind.model_json_schema())) from None

@@ -17,6 +17,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from starlette.applications import Starlette
+
 from gateway.listening import listening_socket, stop_on_signals
 from gateway.problems import StartProblem
 from gateway.settings import Settings
@@ -24,7 +26,7 @@ from inference.wire.server import Server
 from sandbox.client import RemoteSandbox
 from sandbox.nsjail import NsjailSandbox
 from sandbox.protocol import Sandbox, SandboxUnavailable
-from sandbox.server import create_app
+from sandbox.server import create_app, health_of
 from sandbox.spec import SandboxSpec
 from sandbox.tls import TlsFiles
 
@@ -40,6 +42,8 @@ class Door:
     host: str = ""
     port: int = 0
     tls: TlsFiles | None = None
+    health: tuple[str, int] | None = None
+    """Host and port at which anybody may ask for the health, and for nothing else."""
 
 
 @asynccontextmanager
@@ -61,16 +65,35 @@ async def serve_sandbox(spec: SandboxSpec, settings: Settings, door: Door, annou
     tls = door.tls.context_for_server() if door.tls is not None else None
     with contextlib.ExitStack() as held:
         listening = _listening(door, held)
+        health = held.enter_context(listening_socket(*door.health)) if door.health is not None else None
         async with opened_sandbox(spec.model_copy(update={"remote": None}), settings, warm=True) as sandbox:
-            server = Server(create_app(sandbox, spec.request_mib << 20), tls)
+            app = create_app(sandbox, spec.request_mib << 20)
+            server = Server(app, tls)
             stop_on_signals(server)
             listening.listen()
             announce(f"The sandbox (tier {(await sandbox.diagnose()).tier}) answers at {_address(door, listening)}")
             refreshing = asyncio.create_task(_refreshed(door.tls, tls))
             try:
-                await server.serve(sockets=[listening])
+                async with _told(health_of(app), health):
+                    await server.serve(sockets=[listening])
             finally:
                 refreshing.cancel()
+
+
+@asynccontextmanager
+async def _told(app: Starlette, at: socket.socket | None) -> AsyncGenerator[None, None]:
+    """The application served at a bound socket meanwhile, if there is one."""
+    if at is None:
+        yield
+        return
+    server = Server(app)
+    at.listen()
+    serving = asyncio.create_task(server.serve(sockets=[at]))
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await serving
 
 
 def _own(spec: SandboxSpec, settings: Settings) -> NsjailSandbox:

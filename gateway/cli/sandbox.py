@@ -23,11 +23,11 @@ from gateway.settings import Settings
 from sandbox.protocol import Command
 
 if TYPE_CHECKING:
-    from gateway.config import Config
     from gateway.sandboxes import Door
     from sandbox.doctor import Report
     from sandbox.profile import Profile, Recipe
     from sandbox.protocol import Limits, OnProgress, Result, Sandbox
+    from sandbox.spec import SandboxSpec
 
 
 app = typer.Typer(help="Prove, use, try and serve the sandbox.", no_args_is_help=True)
@@ -51,10 +51,10 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="For programs.")
     """Say which tier the host gives, what would raise it, and which profiles work. Exit code 1: none of it."""
     from gateway.sandboxes import opened_sandbox
 
-    config, settings = _config()
+    spec, settings = _spec()
 
     async def work() -> Report:
-        async with opened_sandbox(config.sandbox, settings) as sandbox:
+        async with opened_sandbox(spec, settings) as sandbox:
             return await sandbox.diagnose()
 
     found = asyncio.run(work())
@@ -82,11 +82,11 @@ def test(as_json: Annotated[bool, typer.Option("--json", help="One JSON object a
     from gateway.sandboxes import opened_sandbox
     from sandbox.selfcheck import self_check
 
-    config, settings = _config()
+    spec, settings = _spec()
 
     async def work() -> bool:
         held = True
-        async with opened_sandbox(config.sandbox, settings) as sandbox:
+        async with opened_sandbox(spec, settings) as sandbox:
             async for finding in self_check(sandbox):
                 held = held and finding.held
                 if as_json:
@@ -123,8 +123,8 @@ def run(
     """
     words = context.meta.get(_AFTER_DASHES, [])
     steps = _steps(step or [], file, words, stdin)
-    config, settings = _config()
-    chosen = _profile(config, file, profile)
+    spec, settings = _spec()
+    chosen = _profile(spec, file, profile)
     asked: dict[str, Any] = {
         "wall_seconds": wall_seconds,
         "cpu_seconds": cpu_seconds,
@@ -143,7 +143,7 @@ def run(
     )
     job = _Job(command, chosen.recipe if file is not None else None, steps)
     with ProgramOutput() as output:
-        results = asyncio.run(_run(config, settings, job, None if as_json else output.show))
+        results = asyncio.run(_run(spec, settings, job, None if as_json else output.show))
     if as_json:
         _print_records(results)
     if reason := job.failure(results):
@@ -157,15 +157,18 @@ def serve(
     authority: Annotated[Path | None, typer.Option(help="PEM file of the authority of both ends.")] = None,
     certificate: Annotated[Path | None, typer.Option(help="PEM file of the server's certificate.")] = None,
     key: Annotated[Path | None, typer.Option(help="PEM file of the certificate's key.")] = None,
+    health: Annotated[str | None, typer.Option(help="host:port where anybody may ask /livez and /readyz.")] = None,
 ) -> None:
     """Run commands for gateways whose models.yaml names this place in sandbox.remote, until stopped (Ctrl-C)."""
     from gateway import logs
     from gateway.sandboxes import serve_sandbox
 
     door = _door(listen, authority, certificate, key)
-    config, settings = _config()
+    if health is not None:
+        door = replace(door, health=_place(health, "not host:port"))
+    spec, settings = _spec()
     logs.configure(settings.log_level)
-    asyncio.run(serve_sandbox(config.sandbox, settings, door, announce=out.print))
+    asyncio.run(serve_sandbox(spec, settings, door, announce=out.print))
 
 
 def _door(listen: str, *files: Path | None) -> Door:
@@ -177,30 +180,34 @@ def _door(listen: str, *files: Path | None) -> Door:
         if given:
             raise typer.BadParameter("A Unix socket has no certificates: whoever may open it may use it.")
         return Door(socket=Path(listen.removeprefix("unix:")))
-    host, colon, port = listen.rpartition(":")
-    if not (host and colon and port.isdecimal() and int(port) < 65_536):
-        raise typer.BadParameter(f"{listen!r} is neither unix:/path/to/socket nor host:port.")
+    host, port = _place(listen, "neither unix:/path/to/socket nor host:port")
     if len(given) != 3:
         raise typer.BadParameter(
             "On a host and port give --authority, --certificate and --key: nobody else may use it."
         )
-    return Door(host=host.strip("[]"), port=int(port), tls=TlsFiles(*given))
+    return Door(host=host, port=port, tls=TlsFiles(*given))
 
 
-def _config() -> tuple[Config, Settings]:
-    from gateway.config import load_config
+def _place(text: str, otherwise: str) -> tuple[str, int]:
+    host, colon, port = text.rpartition(":")
+    if not (host and colon and port.isdecimal() and int(port) < 65_536):
+        raise typer.BadParameter(f"{text!r} is {otherwise}.")
+    return host.strip("[]"), int(port)
+
+
+def _spec() -> tuple[SandboxSpec, Settings]:
+    from gateway.config import load_sandbox
 
     settings = Settings()
-    return load_config(settings.config), settings
+    return load_sandbox(settings.config), settings
 
 
-def _profile(config: Config, file: Path | None, name: str | None) -> Profile:
+def _profile(spec: SandboxSpec, file: Path | None, name: str | None) -> Profile:
     """The profile that was asked for, or else the one whose recipe takes the file; Python for a command."""
     from sandbox.catalogue import load, profile_names
     from sandbox.recipe import profile_for
     from sandbox.spec import LimitsSpec
 
-    spec = config.sandbox
     known = profile_names(spec.profile_folder)
     profiles = {
         each: load(each, spec.profiles.get(each, LimitsSpec()).model_dump(), spec.profile_folder) for each in known
@@ -273,10 +280,10 @@ class _Job:
         return f"{which} {end} after {last.wall_seconds:.2f} s."
 
 
-async def _run(config: Config, settings: Settings, job: _Job, on_progress: OnProgress | None) -> Sequence[Result]:
+async def _run(spec: SandboxSpec, settings: Settings, job: _Job, on_progress: OnProgress | None) -> Sequence[Result]:
     from gateway.sandboxes import opened_sandbox
 
-    async with opened_sandbox(config.sandbox, settings) as sandbox:
+    async with opened_sandbox(spec, settings) as sandbox:
         return await job.run(sandbox, on_progress)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.config import Config, load_config, parse_config
+from gateway.config import Config, load_config, load_sandbox, parse_config
 from gateway.config_errors import ConfigError
 
 ROOT = Path(__file__).parents[2]
@@ -186,3 +186,21 @@ def test_stricter_takes_the_more_sensitive_class() -> None:
     config = load_config(ROOT / "models.yaml")
     assert config.stricter("public", "internal") == "internal"
     assert config.stricter("confidential", "internal") == "confidential"
+
+
+def test_a_host_that_only_runs_commands_needs_only_its_section(tmp_path: Path) -> None:
+    """A file with other sections is held to all of them."""
+    file = tmp_path / "models.yaml"
+    file.write_text("version: 1\nsandbox: {slots: 7}\n")
+    assert load_sandbox(file).slots == 7
+    file.write_text(TEXT)
+    assert load_sandbox(file) == load_config(file).sandbox
+    for text, expected in (
+        ("version: 1\nsandbox: {slotz: 7}\n", ":2: sandbox.slotz: unknown key; did you mean 'slots'?"),
+        ("version: 1\nsandbox: {}\ntenant: []\n", ":3: tenant: unknown key; did you mean 'tenants'?"),
+        ("sandbox: {}\n", "version: this key is missing"),
+    ):
+        file.write_text(text)
+        with pytest.raises(ConfigError) as refused:
+            load_sandbox(file)
+        assert expected in str(refused.value)
