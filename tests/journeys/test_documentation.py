@@ -18,6 +18,7 @@ from typer.testing import CliRunner, Result
 
 from gateway.cli.app import app
 from gateway.config import load_config
+from tests.helm.chart import helm
 from tests.journeys.appliance import ROOT, Appliance
 
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -32,7 +33,7 @@ def blocks(language: str) -> list[str]:
 def commands() -> list[str]:
     """The lines of every shell block, then what stands in backticks and begins with a program of ours."""
     lines = [line.split(" #")[0].strip() for block in blocks("sh") for line in block.splitlines()]
-    inline = [found for text in TEXTS.values() for found in re.findall(r"`((?:bailey|make) [^`]+)`", text)]
+    inline = [found for text in TEXTS.values() for found in re.findall(r"`((?:bailey|helm|make) [^`]+)`", text)]
     return list(dict.fromkeys(filter(None, [*lines, *inline])))
 
 
@@ -41,7 +42,7 @@ COMMANDS = commands()
 
 def test_all_commands_are_of_a_kind_that_is_run_here() -> None:
     assert len(COMMANDS) > 20
-    assert {command.split()[0] for command in COMMANDS} == {"bailey", "make"}
+    assert {command.split()[0] for command in COMMANDS} == {"bailey", "helm", "make"}
 
 
 @pytest.mark.parametrize("command", [command for command in COMMANDS if command.startswith("make ")])
@@ -50,6 +51,14 @@ def test_make_knows_the_target(command: str) -> None:
     dry = subprocess.run([*shlex.split(command), "--dry-run"], cwd=ROOT, capture_output=True, text=True)
     assert dry.returncode == 0, dry.stderr
     assert dry.stdout.strip()
+
+
+@pytest.mark.parametrize("command", [command for command in COMMANDS if command.startswith("helm ")])
+def test_helm_would_install_it(command: str) -> None:
+    """All that needs no cluster: tests/helm looks at what comes of it."""
+    done = helm(*shlex.split(command)[1:], "--dry-run=client")
+    assert done.returncode == 0, done.stderr
+    assert "kind: Deployment" in done.stdout
 
 
 def test_every_bailey_command_in_order(appliance: Appliance, project: Path, tmp_path: Path) -> None:
