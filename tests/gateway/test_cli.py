@@ -88,6 +88,8 @@ def bailey(words: list[str], environment: dict[str, str], monkeypatch: pytest.Mo
         ("ledger verify binary", {}, 1, "Line 1 cannot be read"),
         ("ledger verify deep", {}, 1, "Line 1"),
         ("ledger export missing/audit.jsonl", {}, 1, "missing/audit.jsonl: No such file or directory"),
+        ("sandbox serve --listen nowhere", {}, 2, "'nowhere' is neither unix:/path/to/socket nor host:port"),
+        ("sandbox serve --listen unix:/s --health 8444", {}, 2, "'8444' is not host:port"),
         ("config check folder", {}, 2, "the file cannot be read: Is a directory"),
     ],
 )

@@ -1,8 +1,8 @@
 """Runs a command with what a pod's specification gives it, as a container runtime would: `box.py SPEC COMMAND...`.
 
 SPEC is the JSON of a pod with one container. Honoured are: a user namespace of its own with the 65,536 ids that
-Kubernetes maps, the user, the capabilities, no new privileges, and a read-only root with an unmasked /proc. System
-call filters, security modules and the network are the node's and are not here. Needs root; tests run it.
+Kubernetes maps, the user, the capabilities, no new privileges, a read-only root with an unmasked /proc, and a system
+call filter of the chart's own. Security modules and the network are the node's and not here. Needs root; tests run it.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import re
+import struct
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +23,10 @@ NEW_USER, NEW_IPC, NEW_UTS = 0x10000000, 0x08000000, 0x04000000
 MS_PRIVATE = 1 << 18
 MOUNT_SETATTR, AT_FDCWD, MOUNT_ATTR_RDONLY = 442, -100, 1
 PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 24, 38
+PR_SET_SECCOMP, SECCOMP_MODE_FILTER, AUDIT_ARCH_X86_64 = 22, 2, 0xC000003E
+KILL_PROCESS, ERRNO, ALLOW = 0x80000000, 0x00050000, 0x7FFF0000
+CALL_NUMBERS = Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h")  # comes with the compiler
+PROFILES = Path(__file__).parents[2] / "helm" / "files"
 CAPABILITIES = {"DAC_OVERRIDE": 1, "KILL": 5, "SETGID": 6, "SETUID": 7, "SYS_ADMIN": 21}
 LAST_CAPABILITY = int(Path("/proc/sys/kernel/cap_last_cap").read_text())
 STAYS_WRITABLE = ("/proc", "/dev")
@@ -86,6 +92,22 @@ def become(user: int, capabilities: Sequence[str], *, may_gain: bool) -> None:
         libc("prctl", PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
 
 
+def filter_calls(profile: Path) -> None:
+    """As a runtime would: of a profile's forms only plain names that are refused, which is all that ours has."""
+    declared = json.loads(profile.read_text())
+    (rule,) = declared["syscalls"]
+    assert (declared["defaultAction"], rule["action"]) == ("SCMP_ACT_ALLOW", "SCMP_ACT_ERRNO")
+    numbers = dict(re.findall(r"#define __NR_(\w+) (\d+)", CALL_NUMBERS.read_text()))
+    load, equal, give = 0x20, 0x15, 0x06  # of the data a word; jump if equal; return
+    lines = [(load, 0, 0, 4), (equal, 1, 0, AUDIT_ARCH_X86_64), (give, 0, 0, KILL_PROCESS), (load, 0, 0, 0)]
+    for name in rule["names"]:
+        lines += [(equal, 0, 1, int(numbers[name])), (give, 0, 0, ERRNO | rule["errnoRet"])]
+    lines.append((give, 0, 0, ALLOW))
+    program = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *line) for line in lines))
+    wrapped = struct.pack("HxxxxxxQ", len(lines), ctypes.addressof(program))
+    libc("prctl", PR_SET_SECCOMP, SECCOMP_MODE_FILTER, wrapped, 0, 0)
+
+
 def main(spec: dict[str, Any], command: list[str]) -> None:
     """Become what the specification says, and then the command."""
     (container,) = spec["containers"]
@@ -100,6 +122,8 @@ def main(spec: dict[str, Any], command: list[str]) -> None:
     make_read_only((*STAYS_WRITABLE, *groups))
     user = spec["securityContext"]["runAsUser"]
     become(user, capabilities, may_gain=context["allowPrivilegeEscalation"])
+    if spec["securityContext"]["seccompProfile"]["type"] == "Localhost":
+        filter_calls(PROFILES / spec["securityContext"]["seccompProfile"]["localhostProfile"])
     os.execv(command[0], command)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -15,16 +16,23 @@ from pathlib import Path
 import httpx
 import pytest
 
+from sandbox.catalogue import text
 from sandbox.client import RemoteSandbox
 from sandbox.protocol import Command, SandboxUnavailable
 from sandbox.selfcheck import self_check
 from sandbox.spec import RemoteSpec
 from sandbox.tls import TlsFiles
 from tests.helm.box import CAPABILITIES
-from tests.helm.chart import ROOT, Object, objects
+from tests.helm.chart import CHART, ROOT, Object, objects
 from tests.sandbox.certificates import Authority
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can do what a container runtime does")
+
+
+FILTERED = (
+    "--set=sandbox.seccompProfile.type=Localhost",
+    "--set=sandbox.seccompProfile.localhostProfile=bailey-sandbox-seccomp.json",
+)
 
 
 def free_port() -> int:
@@ -35,12 +43,17 @@ def free_port() -> int:
 
 def demand_rights(pid: int, spec: Object) -> None:
     """The box gives what the specification says, and no more."""
-    status = dict(line.split(":\t") for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    status, own = (
+        dict(line.split(":\t") for line in Path(f"/proc/{who}/status").read_text().splitlines())
+        for who in (pid, "self")
+    )
     context = spec["containers"][0]["securityContext"]
     added = sum(1 << CAPABILITIES[name] for name in context["capabilities"].get("add", []))
     assert (int(status["CapBnd"], 16), int(status["CapEff"], 16)) == (added, added)
     assert status["NoNewPrivs"] == str(int(not context["allowPrivilegeEscalation"]))
     assert {int(uid) for uid in status["Uid"].split()} == {spec["securityContext"]["runAsUser"]}
+    filtered = spec["securityContext"]["seccompProfile"]["type"] == "Localhost"
+    assert int(status["Seccomp_filters"]) - int(own["Seccomp_filters"]) == int(filtered)
     assert Path(f"/proc/{pid}/ns/user").readlink() != Path("/proc/self/ns/user").readlink()
     mounts = [line.split() for line in Path(f"/proc/{pid}/mountinfo").read_text().splitlines()]
     assert [fields[5].split(",")[0] for fields in mounts if fields[4] == "/"] == ["ro"]
@@ -89,9 +102,12 @@ def running(made: dict[str, Object], folder: Path, files: TlsFiles) -> Iterator[
         assert {json.loads(line)["level"] for line in complained.splitlines()} == {"info"}, complained
 
 
-@pytest.mark.parametrize("tier", ["A", "B"])
-async def test_the_pod_of_a_tier(tier: str, tmp_path: Path) -> None:
-    made = objects(f"--set=sandbox.tier={tier}", models="sandbox: {slots: 2}")
+@pytest.mark.parametrize(
+    ("tier", "options"), [("A", ()), ("B", ()), ("A", FILTERED), ("B", FILTERED)], ids=["A", "B", "A with", "B with"]
+)
+async def test_the_pod_of_a_tier(tier: str, options: tuple[str, ...], tmp_path: Path) -> None:
+    """Also with the chart's own system call filter."""
+    made = objects(f"--set=sandbox.tier={tier}", *options, models="sandbox: {slots: 2}")
     authority = Authority(tmp_path)
     files = authority.files("client")
     with running(made, tmp_path, authority.files("server")) as (url, health):
@@ -126,3 +142,22 @@ async def test_the_authority_alone_lets_nobody_in(tmp_path: Path) -> None:
         with pytest.raises(SandboxUnavailable, match="does not answer"):
             await intruder.diagnose()
         await intruder.close()
+
+
+def test_the_filter_forbids_nothing_that_jails_may_do() -> None:
+    """It only repeats what every jail's own policy says, so it cannot stand in a program's way."""
+    (rule,) = json.loads((CHART / "files" / "bailey-sandbox-seccomp.json").read_text())["syscalls"]
+    policy = re.sub(r"//.*", "", text("deny.kafel"))
+    assert [name for name in rule["names"] if not re.search(rf"[\s,]{name}[\s,]", policy)] == []
+    needed = {
+        "clone",
+        "unshare",
+        "mount",
+        "pivot_root",
+        "fsopen",
+        "move_mount",
+        "mount_setattr",
+        "keyctl",
+        "sethostname",
+    }
+    assert not needed & {*rule["names"]}

@@ -31,6 +31,7 @@ from sandbox.protocol import (
     SandboxUnreachable,
     Started,
 )
+from sandbox.server import create_app, health_of
 from sandbox.spec import SandboxSpec
 from sandbox.wire import Event
 from tests.sandbox.certificates import Authority
@@ -229,3 +230,11 @@ async def test_only_who_has_a_certificate_of_the_authority_gets_in(own: NsjailSa
         async with asking(url, replace(server, key=tmp_path / "gone")) as client:
             with pytest.raises(SandboxUnavailable, match="gone cannot be read"):
                 await client.run(Command(("true",)))
+
+
+async def test_where_no_certificate_is_shown_only_the_health_is_told(own: NsjailSandbox) -> None:
+    transport = httpx.ASGITransport(health_of(create_app(own, 1 << 20)))
+    async with httpx.AsyncClient(transport=transport, base_url="http://sandbox") as kubelet:
+        assert [(await kubelet.get(path)).text for path in ("/livez", "/readyz")] == ["alive", "ready"]
+        assert [(await kubelet.get(path)).status_code for path in ("/v1/host", "/v1/run", "/")] == [404, 404, 404]
+        assert (await kubelet.post("/v1/run", content=b"{}")).status_code == 404
