@@ -32,6 +32,7 @@ def helm(*arguments: str) -> subprocess.CompletedProcess[str]:
         )
 
 
+@cache
 def template(*options: str, models: str | None = None) -> subprocess.CompletedProcess[str]:
     """`helm template bailey ./helm` with these options, and with a models.yaml of this text."""
     if models is None:

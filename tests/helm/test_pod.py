@@ -60,9 +60,9 @@ def demand_rights(pid: int, spec: Object) -> None:
 
 
 @contextmanager
-def running(made: dict[str, Object], folder: Path, files: TlsFiles) -> Iterator[tuple[str, str]]:
-    """The pod's container in a box, with its files in `folder`; where commands and where the health are asked."""
-    spec = made["Deployment/bailey-sandbox"]["spec"]["template"]["spec"]
+def started(made: dict[str, Object], folder: Path, files: TlsFiles) -> Iterator[tuple[subprocess.Popen[str], int, int]]:
+    """The pod's container in a box, with its files in `folder`; the process, its port and that of its health."""
+    spec = specification(made)
     (container,) = spec["containers"]
     folder.chmod(0o755)
     (folder / "models.yaml").write_text(made["ConfigMap/bailey-sandbox"]["data"]["models.yaml"])
@@ -88,22 +88,35 @@ def running(made: dict[str, Object], folder: Path, files: TlsFiles) -> Iterator[
         cwd=ROOT, env={"PATH": "/usr/bin:/bin", "BOX_SHOWS": ":".join(shown), **environment},
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     ) as process:  # fmt: skip
+        try:
+            yield process, port, health
+        finally:
+            process.kill()
+
+
+def specification(made: dict[str, Object]) -> Object:
+    spec: Object = made["Deployment/bailey-sandbox"]["spec"]["template"]["spec"]
+    return spec
+
+
+@contextmanager
+def running(made: dict[str, Object], folder: Path, files: TlsFiles) -> Iterator[tuple[str, str]]:
+    """Where commands and where the health are asked; at the end it is told to go, and goes in good order."""
+    with started(made, folder, files) as (process, port, health):
         assert process.stdout
         assert process.stderr
         said = process.stdout.readline()
         assert said, process.stderr.read()
-        demand_rights(process.pid, spec)
-        try:
-            yield f"https://127.0.0.1:{port}", f"http://127.0.0.1:{health}"
-        finally:
-            process.send_signal(signal.SIGTERM)
-            _, complained = process.communicate(timeout=60)
+        demand_rights(process.pid, specification(made))
+        yield f"https://127.0.0.1:{port}", f"http://127.0.0.1:{health}"
+        process.send_signal(signal.SIGTERM)
+        _, complained = process.communicate(timeout=60)
         assert process.returncode == 0
         assert {json.loads(line)["level"] for line in complained.splitlines()} == {"info"}, complained
 
 
 @pytest.mark.parametrize(
-    ("tier", "options"), [("A", ()), ("B", ()), ("A", FILTERED), ("B", FILTERED)], ids=["A", "B", "A with", "B with"]
+    ("tier", "options"), [("B", ()), ("A", FILTERED), ("B", FILTERED)], ids=["B", "A filtered", "B filtered"]
 )
 async def test_the_pod_of_a_tier(tier: str, options: tuple[str, ...], tmp_path: Path) -> None:
     """Also with the chart's own system call filter."""
@@ -130,6 +143,17 @@ async def test_the_pod_of_a_tier(tier: str, options: tuple[str, ...], tmp_path: 
                 "/v1/host": 404,
             }
             assert (await kubelet.post("/v1/run", content=b"{}")).status_code == 404
+
+
+def test_where_proc_is_masked_it_does_not_start(tmp_path: Path) -> None:
+    """What `procMount: Unmasked` is for. Nothing but a proven jail makes the pod ready."""
+    made = objects()
+    specification(made)["containers"][0]["securityContext"]["procMount"] = "Default"
+    with started(made, tmp_path, Authority(tmp_path).files("server")) as (process, _, _):
+        said, complained = process.communicate(timeout=60)
+    assert (process.returncode, said) == (1, "")
+    assert "This host cannot isolate untrusted code" in complained
+    assert "proc" in complained
 
 
 async def test_the_authority_alone_lets_nobody_in(tmp_path: Path) -> None:
