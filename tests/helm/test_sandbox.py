@@ -167,6 +167,7 @@ def test_nothing_goes_out_and_only_the_gateway_comes_in(options: tuple[str, ...]
         assert gateway == {**policy["podSelector"]["matchLabels"], "app.kubernetes.io/component": "gateway"}
     service = made[f"Service/{NAME}"]["spec"]
     assert service["selector"].items() <= labels.items()
+    assert service["sessionAffinity"] == "ClientIP", "a workspace is kept by one pod"
     assert [each["port"] for each in service["ports"]] == [8443], "the health port is for the kubelet"
 
 
@@ -194,21 +195,24 @@ def test_the_shipped_models_yaml_and_none_at_all(tmp_path: Path) -> None:
     assert section(tmp_path) == section(tmp_path, models="sandbox:\n") == SandboxSpec()
 
 
-def test_memory_holds_all_slots_at_once() -> None:
-    """The chart knows one number of the product: the memory of the largest built-in profile."""
-    largest = max(load(name, {}).limits.memory_mib for name in profile_names())
+def test_memory_holds_all_slots_and_workspaces_at_once() -> None:
+    """The chart knows two numbers of the product: memory and disk of the largest built-in profiles."""
+    limits = [load(name, {}).limits for name in profile_names()]
+    memory, disk = max(each.memory_mib for each in limits), max(each.disk_mib for each in limits)
 
-    def limit(models: str) -> int:
-        (container,) = pod(models=models)["containers"]
+    def limit(section: str) -> int:
+        (container,) = pod(models=f"sandbox: {{{section}}}")["containers"]
         limits, requests = container["resources"]["limits"], container["resources"]["requests"]
         assert limits["memory"] == requests["memory"], "a jail must not be killed for the node's want of memory"
         return int(limits["memory"].removesuffix("Mi"))
 
-    service = 1024 + 512
-    assert limit("sandbox: {slots: 1}") == largest + service
-    assert limit("sandbox: {slots: 5, profiles: {python: {memory_mib: 64}}}") == 5 * largest + service
-    assert limit("sandbox: {slots: 2, request_mib: 10, profiles: {pytest: {memory_mib: 3000}}}") == 6000 + 10 + 512
-    assert limit("sandbox: {slots: 1, warm: {python: 2}}") == largest + service + 32
+    usual = SandboxSpec()
+    assert limit("") == usual.slots * memory + usual.most_workspaces * disk + usual.request_mib + 512
+    assert limit("slots: 1, most_workspaces: 0") == memory + 1024 + 512
+    assert limit("slots: 5, most_workspaces: 0, profiles: {python: {memory_mib: 64}}") == 5 * memory + 1024 + 512
+    raised = "slots: 2, most_workspaces: 3, request_mib: 10, profiles: {pytest: {memory_mib: 3000, disk_mib: 500}}"
+    assert limit(raised) == 2 * 3000 + 3 * 500 + 10 + 512
+    assert limit("slots: 1, most_workspaces: 0, warm: {python: 2}") == memory + 1024 + 512 + 32
     assert pod(*OPTIONS["nodes of its own"])["containers"][0]["resources"] == {"limits": {"memory": "2Gi"}}
 
 

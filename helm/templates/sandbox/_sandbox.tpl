@@ -22,14 +22,19 @@
 {{- toJson $section }}
 {{- end }}
 
-{{/* Memory for all slots, for the requests that wait or run, and for the service itself, in MiB. */}}
+{{/* Memory for all slots and open workspaces, for requests that wait or run, and for the service itself, in MiB. */}}
 {{- define "bailey.sandbox.memoryMib" -}}
 {{- $section := include "bailey.sandbox.section" . | fromJson }}
-{{- $largest := 1024 }}{{/* of the built-in profiles */}}
-{{- range $section.profiles }}{{ $largest = max $largest (int .memory_mib) }}{{ end }}
-{{- $jails := mul ($section.slots | default 4 | int) $largest }}
-{{- range $section.warm }}{{ $jails = add $jails (mul (int .) 16) }}{{ end }}
-{{- add $jails ($section.request_mib | default 1024 | int) 512 }}
+{{- $memory := 1024 }}{{/* the largest of the built-in profiles */}}
+{{- $disk := 256 }}
+{{- range $section.profiles }}
+{{- $memory = max $memory (int .memory_mib) }}
+{{- $disk = max $disk (int .disk_mib) }}
+{{- end }}
+{{- $held := mul ($section.slots | default 4 | int) $memory }}
+{{- $held = add $held (mul (hasKey $section "most_workspaces" | ternary $section.most_workspaces 16 | int) $disk) }}
+{{- range $section.warm }}{{ $held = add $held (mul (int .) 16) }}{{ end }}
+{{- add $held ($section.request_mib | default 1024 | int) 512 }}
 {{- end }}
 
 {{- define "bailey.sandbox.check" -}}
