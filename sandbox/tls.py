@@ -38,7 +38,11 @@ class TlsFiles:
         return context
 
     def refresh(self, context: ssl.SSLContext) -> None:
-        """Let what connects from now on see the files as they are now."""
+        """Let what connects from now on see the files as they are now, if they can be used together.
+
+        A server's context is left as it is if they cannot, as while they are being replaced: `SandboxUnavailable`.
+        """
+        self.context_for_server()  # what fails half-way through loading leaves a context that nobody can connect to
         self._load_into(context)
 
     def _context(self, purpose: ssl.Purpose) -> ssl.SSLContext:
