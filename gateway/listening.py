@@ -16,7 +16,7 @@ def listening_socket(host: str, port: int) -> socket.socket:
         return bound_socket(host, port)
     except (OSError, UnicodeError) as error:  # the latter for a name that no host can have
         why = error.strerror if isinstance(error, OSError) else error
-        raise StartProblem(f"Bailey cannot listen on {host}:{port}: {why}. Choose another --host or --port.") from None
+        raise StartProblem(f"Bailey cannot listen on {host}:{port}: {why}. Choose another address.") from None
 
 
 def stop_on_signals(server: Server) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import socket
 import ssl
@@ -62,6 +63,7 @@ async def opened_sandbox(spec: SandboxSpec, settings: Settings, *, warm: bool = 
 
 async def serve_sandbox(spec: SandboxSpec, settings: Settings, door: Door, announce: Callable[[str], None]) -> None:
     """Serve this machine's sandbox until SIGINT or SIGTERM. Raises `StartProblem` and `SandboxUnavailable`."""
+    stamp = door.tls.stamp() if door.tls is not None else ()
     tls = door.tls.context_for_server() if door.tls is not None else None
     with contextlib.ExitStack() as held:
         listening = _listening(door, held)
@@ -72,7 +74,7 @@ async def serve_sandbox(spec: SandboxSpec, settings: Settings, door: Door, annou
             stop_on_signals(server)
             listening.listen()
             announce(f"The sandbox (tier {(await sandbox.diagnose()).tier}) answers at {_address(door, listening)}")
-            refreshing = asyncio.create_task(_refreshed(door.tls, tls))
+            refreshing = asyncio.create_task(_refreshed(door.tls, tls, stamp))
             try:
                 async with _told(health_of(app), health):
                     await server.serve(sockets=[listening])
@@ -128,13 +130,14 @@ def _unix_socket(path: Path, held: contextlib.ExitStack) -> socket.socket:
     identity = path.stat().st_ino
     held.callback(_remove, path, identity)
     path.chmod(_SOCKET_MODE)
+    bound.listen()  # from now on it is nobody's to replace; who connects is answered once the host is proven
     return bound
 
 
 def _demand_left(path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
-        if asking.connect_ex(str(path)) == 0:
-            raise StartProblem(f"Another sandbox answers at {path}; stop it first.")
+        if asking.connect_ex(str(path)) != errno.ECONNREFUSED:
+            raise StartProblem(f"Another process listens at {path}; stop it first, or choose another --listen.")
 
 
 def _remove(path: Path, inode: int) -> None:
@@ -146,14 +149,14 @@ def _remove(path: Path, inode: int) -> None:
 def _address(door: Door, listening: socket.socket) -> str:
     if door.socket is not None:
         return f"unix:{door.socket}"
-    return f"https://{door.host}:{listening.getsockname()[1]}"
+    host = f"[{door.host}]" if ":" in door.host else door.host
+    return f"https://{host}:{listening.getsockname()[1]}"
 
 
-async def _refreshed(files: TlsFiles | None, context: ssl.SSLContext | None) -> None:
+async def _refreshed(files: TlsFiles | None, context: ssl.SSLContext | None, stamp: tuple[int, ...]) -> None:
     """Take new certificates into use when they are put in place of the old; what cannot be used is left alone."""
     if files is None or context is None:
         return
-    stamp = files.stamp()
     while True:
         await asyncio.sleep(_REFRESH_SECONDS)
         with contextlib.suppress(SandboxUnavailable):
