@@ -140,9 +140,13 @@ class RemoteSandbox:
                     if step is not None and on_progress is not None:
                         on_progress(step)
         except httpx.HTTPError as error:
-            lost = self._unreachable(error)
-            raise (SandboxError(f"{lost} The command was running.") if started else SandboxUnreachable(lost)) from None
-        raise SandboxError(f"The sandbox at {self._url} ended its answer before the result.")
+            raise self._lost(self._unreachable(error), started) from None
+        raise self._lost(f"The sandbox at {self._url} stopped before the command began.", started)
+
+    def _lost(self, why: str, started: bool) -> SandboxError:
+        if not started:
+            return SandboxUnreachable(why)
+        return SandboxError(f"The sandbox at {self._url} was lost while the command ran; what it did is not known.")
 
     def _connection(self) -> httpx.AsyncClient:
         timeout = httpx.Timeout(_SILENCE_SECONDS, connect=_CONNECT_SECONDS)

@@ -140,7 +140,7 @@ class _Runs:
                 await self._answer(asked, receive, send)
 
     async def _answer(self, asked: Asked, receive: Receive, send: Send) -> None:
-        """Send events until the last one, or until the client leaves: then the command is killed."""
+        """Send events until the last one; if the client leaves or the server stops, the command is killed."""
         events: asyncio.Queue[Event | None] = asyncio.Queue()
         working = asyncio.create_task(self._work(asked, events.put_nowait))
         leaving = asyncio.create_task(departure(receive))
@@ -151,6 +151,8 @@ class _Runs:
             await send({"type": "http.response.start", "status": 200, "headers": headers})
             async for event in _with_signs_of_life(events):
                 await send({"type": "http.response.body", "body": event.as_line(), "more_body": True})
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        except asyncio.CancelledError:  # the server stops; an answer that ends without a result says so
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
             leaving.cancel()
