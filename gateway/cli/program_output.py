@@ -7,8 +7,10 @@ characters of the program's.
 from __future__ import annotations
 
 import codecs
+import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TextIO
 
 from gateway.cli.output import visible
@@ -23,7 +25,6 @@ class ProgramOutput:
         decoder = codecs.getincrementaldecoder("utf-8")
         self._decoders = {name: decoder(errors="replace") for name in self._streams}
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="program-output")
-        self._reader_left = False
 
     def __enter__(self) -> ProgramOutput:
         return self
@@ -40,8 +41,6 @@ class ProgramOutput:
 
     def _write(self, name: OutputStream, content: bytes, final: bool) -> None:
         stream = self._streams[name]
-        if self._reader_left:
-            return
         try:
             if stream.isatty():
                 stream.write(visible(self._decoders[name].decode(content, final)))
@@ -49,4 +48,5 @@ class ProgramOutput:
                 stream.buffer.write(content)
             stream.flush()
         except BrokenPipeError:  # as with `| head`: the program goes on to its end
-            self._reader_left = True
+            with Path(os.devnull).open("wb") as nowhere:
+                os.dup2(nowhere.fileno(), stream.fileno())

@@ -138,6 +138,16 @@ def test_output_comes_while_the_program_runs_and_dies_with_who_reads_it(service:
     assert host.bailey("sandbox", "run", "--", "true").returncode == 0
 
 
+def test_a_reader_who_has_seen_enough_is_no_failure(service: Service, host: Appliance) -> None:
+    program = "print('on', flush=True)\nfor _ in range(9999): print('x' * 99)\nimport sys\nsys.stderr.write('done')"
+    with _running(host, program) as client:
+        assert client.stdout
+        client.stdout.close()
+        assert client.stderr
+        assert client.stderr.read() == "done"
+        assert client.wait(PATIENCE_SECONDS) == 0
+
+
 def test_a_server_that_is_killed_takes_its_jails_along(service: Service, host: Appliance) -> None:
     """Whoever waits gets a sentence, and the next server takes the same path."""
     with _running(host, FOREVER) as client:
