@@ -53,6 +53,8 @@ async def _hold(name: str, receive: Receive, send: Send) -> None:
             await send({"type": "http.response.body", "body": event.as_line(), "more_body": True})
             event = Event()
             await asyncio.wait((leaving,), timeout=SIGN_OF_LIFE_SECONDS)
+    except asyncio.CancelledError:  # the server stops
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
     finally:
         leaving.cancel()
 

@@ -38,9 +38,12 @@ async def test_who_is_not_waited_for_any_longer_is_told(tmp_path: Path, caplog: 
     async with asyncio.timeout(20):
         while not own._slots.waiting():
             await asyncio.sleep(0.01)
-    server.should_exit = True
-    await serving
-    lost, unreached = await asyncio.gather(runs, waits, return_exceptions=True)
+    async with client.workspace() as workspace:
+        server.should_exit = True
+        await serving
+        lost, unreached = await asyncio.gather(runs, waits, return_exceptions=True)
+        with pytest.raises(SandboxError, match="does not answer"):
+            await workspace.run(Command(("true",)))
     assert (type(lost), type(unreached)) == (SandboxError, SandboxUnreachable)
     assert "was lost while the command ran" in str(lost)
     assert "stopped before the command began" in str(unreached)
