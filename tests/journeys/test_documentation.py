@@ -9,6 +9,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import tempfile
 from contextlib import chdir, suppress
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from gateway.cli.app import app
 from gateway.config import load_config
 from tests.helm.chart import helm
 from tests.journeys.appliance import ROOT, Appliance
+from tests.journeys.sandbox_service import Service, machine_with
+from tests.sandbox.certificates import Authority
 
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 TEXTS = {path.relative_to(ROOT).as_posix(): path.read_text() for path in DOCUMENTS}
@@ -73,6 +76,8 @@ def test_every_bailey_command_in_order(appliance: Appliance, project: Path, tmp_
     for command in sorted((c for c in COMMANDS if c.startswith("bailey ")), key=lambda c: "revoke" in c):
         if command.startswith("bailey serve"):
             continue  # the fixture has it running; `make serve` is tested below
+        if command.startswith("bailey sandbox serve"):
+            continue  # it ends when it is told to, see below
         if command.startswith(("bailey up", "bailey down")):
             continue  # they take a Ray cluster: tests/cluster runs them
         if "-adapter " in command:
@@ -121,6 +126,22 @@ def test_make_serve_prints_the_address_and_a_first_key(tmp_path: Path) -> None:
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(serving.pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("command", [command for command in COMMANDS if command.startswith("bailey sandbox serve ")])
+def test_a_sandbox_is_served_as_it_is_written(command: str) -> None:
+    """Only the places are others: a socket and files in a folder with a short path, and any port."""
+    with tempfile.TemporaryDirectory(prefix="bailey-") as made:
+        folder = Path(made)
+        files = Authority(folder).files("server")
+        real = {"/run/bailey": made, "0.0.0.0:8443": "127.0.0.1:0"}
+        real |= {"/etc/bailey/tls/ca.crt": str(files.authority), "/etc/bailey/tls/tls.crt": str(files.certificate)}
+        real |= {"/etc/bailey/tls/tls.key": str(files.key)}
+        for placeholder, value in real.items():
+            command = command.replace(placeholder, value)
+        service = Service(machine_with(folder / "machine", "{slots: 1}"), tuple(shlex.split(command)[3:])).start()
+        assert service.end(signal.SIGTERM) == 0
+        assert service.url.startswith((f"unix:{made}/", "https://127.0.0.1:"))
 
 
 @pytest.mark.parametrize("block", blocks("yaml"))
