@@ -125,7 +125,7 @@ def _part(file: str, own: Path | None) -> str:
 def _read(file: Path) -> str:
     try:
         return file.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:  # bytes that are no UTF-8, or a NUL in the name
         raise UnsafeProfile(f"The file {file} of a profile cannot be read: {error}.") from None
 
 

@@ -14,6 +14,7 @@ _TOKEN = re.compile(
     r'(?P<blank>(?:[ \t\r\n]|\#[^\n]*)+)|(?P<string>"(?:[^"\\\n]|\\.)*")|(?P<word>[A-Za-z0-9_.-]+)|(?P<mark>[:{}])'
 )
 _ESCAPE = re.compile(rb"\\(?:([0-3][0-7]{2})|([nt\"'\\]))")
+_MOST_LEVELS = 8
 _PLAIN = {b"n": b"\n", b"t": b"\t", b'"': b'"', b"'": b"'", b"\\": b"\\"}
 
 
@@ -52,7 +53,7 @@ class _Reader:
         self._tokens = list(self._split())
 
     def read(self) -> Message:
-        message, end = self._message(0)
+        message, end = self._message(0, _MOST_LEVELS)
         if end != len(self._tokens):
             raise self._problem(self._tokens[end], "closes nothing")
         return message
@@ -67,7 +68,7 @@ class _Reader:
                 yield found
             place = found.end()
 
-    def _message(self, place: int) -> tuple[Message, int]:
+    def _message(self, place: int, levels: int) -> tuple[Message, int]:
         """The fields from a token on, up to the end or a closing brace, and the place of that."""
         tokens, fields = self._tokens, list[tuple[str, str | Message]]()
         while place < len(tokens) and tokens[place][0] != "}":
@@ -75,7 +76,9 @@ class _Reader:
             if name.lastgroup != "word" or len(follows) < 2:
                 raise self._problem(name, "is no field with a value")
             if follows[0][0] == "{":
-                inner, place = self._message(place + 2)
+                if not levels:
+                    raise self._problem(name, f"lies deeper than {_MOST_LEVELS} levels")
+                inner, place = self._message(place + 2, levels - 1)
                 if place == len(tokens):
                     raise self._problem(name, "is not closed")
                 fields.append((name[0], inner))
@@ -90,10 +93,13 @@ class _Reader:
     def _value(self, token: re.Match[str]) -> str:
         if token.lastgroup == "word":
             return token[0]
-        raw = token[0][1:-1].encode()
+        raw = token[0][1:-1].encode("utf-8", "surrogatepass")
         if b"\\" in _ESCAPE.sub(b"", raw):
             raise self._problem(token, "escapes something else than \\n, \\t, quotes, backslashes and octal bytes")
-        return _ESCAPE.sub(_unescaped, raw).decode("utf-8", "surrogateescape")
+        value = _ESCAPE.sub(_unescaped, raw)
+        if b"\0" in value:  # where the kernel stops reading, so that a path would be another one than it seems
+            raise self._problem(token, "contains a NUL")
+        return value.decode("utf-8", "surrogateescape")
 
     def _problem(self, token: re.Match[str], what: str) -> Unreadable:
         return Unreadable(f"line {self._line(token.start())}: {token[0][:40]!r} {what}")

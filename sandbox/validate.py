@@ -43,6 +43,8 @@ _WRITABLE_DEVICES = {f"/dev/{name}" for name in ("null", "zero", "full")}
 _NEVER_SHOWN_BELOW = ("/proc", "/sys", "/dev", "/run", "/var/run", "/boot", "/root/.ssh")
 _NEVER_SHOWN_WHOLE = {"/", "/etc", "/var", "/home", "/root", "/tmp", "/opt", "/srv", "/mnt", "/media"}  # noqa: S108
 _TMPFS_OPTIONS = re.compile(r"size=[1-9][0-9]*,nr_inodes=[1-9][0-9]*,mode=[01]?[0-7]{3}")
+_USER = re.compile(r"[1-9][0-9]{0,9}")  # a number: nsjail takes names too, and an empty text for whoever starts it
+_NO_USER = (1 << 32) - 1  # from here on numbers wrap, to root first
 _VARIABLE = re.compile(r"(?!LD_)[A-Za-z_][A-Za-z0-9_]*=")
 
 _POLICY = "the system call policy"
@@ -109,8 +111,10 @@ def _wrong_fields(message: Message) -> Iterator[str]:
 
 def _wrong_limits(message: Message) -> Iterator[str]:
     for name in _NUMBERS:
-        if not re.fullmatch(r"\d{1,12}", message.get(name) or ""):
+        if not re.fullmatch(r"[0-9]{1,12}", message.get(name) or ""):
             yield f"{name} must be one number"
+    if not (message.get("time_limit") or "").strip("0"):  # to nsjail 0 is none
+        yield "time_limit must be above 0"
     for name in sorted(_OPTIONAL):
         if len(message.values(name)) > 1 or (name.endswith("_type") and message.get(name) not in (None, "VALUE")):
             yield f"{name} must stand once at most, and a type of a limit is VALUE"
@@ -132,8 +136,12 @@ def _wrong_users(message: Message) -> Iterator[str]:
         maps = [dict(each.fields) for each in message.messages(kind)]
         if len(maps) != 1 or maps[0].keys() != {"inside_id", "outside_id", "count"}:
             yield f"there must be one {kind} with inside_id, outside_id and count"
-        elif maps[0]["count"] != "1" or "0" in (maps[0]["inside_id"], maps[0]["outside_id"]):
+        elif maps[0]["count"] != "1" or not all(_is_user(maps[0][side]) for side in ("inside_id", "outside_id")):
             yield f"{kind} must map one user, and not root"
+
+
+def _is_user(value: str | Message) -> bool:
+    return isinstance(value, str) and bool(_USER.fullmatch(value)) and int(value) < _NO_USER
 
 
 def _wrong_mounts(mounts: list[Message]) -> Iterator[str]:
