@@ -71,5 +71,9 @@ class Feed(asyncio.BaseProtocol):
 
     def close(self) -> None:
         """Drop what was not read and close the pipe."""
-        if self._transport is not None:
+        if self._transport is None:
+            return
+        if self._transport.get_write_buffer_size():
             self._transport.abort()
+        else:  # one that is at its end anyway does not bear to be aborted as well
+            self._transport.close()

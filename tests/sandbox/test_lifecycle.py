@@ -19,6 +19,7 @@ from sandbox.launcher import Launcher
 from sandbox.nsjail import NsjailSandbox
 from sandbox.protocol import Command, SandboxError, SandboxOverloaded, SandboxUnavailable
 from sandbox.spec import SandboxSpec, Tier
+from sandbox.streams import Feed
 from tests.sandbox.sandboxes import groups_of, make_sandbox, run_python
 
 session_loop = pytest.mark.asyncio(loop_scope="session")
@@ -189,6 +190,28 @@ async def test_a_killed_supervisor_leaves_nothing(tier: Tier) -> None:
         await sandbox.check()
         await sandbox.close()
         assert not any(folder.exists() for folder in stale)
+
+
+@pytest.mark.parametrize("content", [b"", b"x", bytes(1 << 20)])
+@pytest.mark.parametrize("reader_goes_first", [False, True])
+async def test_input_that_is_closed_in_the_moment_it_ends(content: bytes, reader_goes_first: bool) -> None:
+    said: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: said.append(context))
+    reading, writing = os.pipe()
+    feed = Feed()
+    await feed.attach(writing)
+    if reader_goes_first:
+        os.close(reading)
+        await asyncio.sleep(0)
+    feed.send(content)
+    for _ in "ab":
+        feed.close()
+    while Path(f"/proc/self/fd/{writing}").exists():
+        await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert said == []
+    if not reader_goes_first:
+        os.close(reading)
 
 
 @session_loop
