@@ -13,6 +13,7 @@ from bench.overhead import group as overhead
 from bench.ray import group as ray
 from bench.routing import group as routing
 from bench.sandbox import group as sandbox
+from bench.sandbox import mbpp
 from bench.vllm import group as vllm
 
 GROUPS = {
@@ -27,6 +28,7 @@ GROUPS = {
     "control": control.measure,
     "routing": routing.measure,
     "sandbox": sandbox.measure,
+    "sandbox-mbpp": mbpp.measure,
 }
 
 
