@@ -114,6 +114,15 @@ DUELS: dict[str, tuple[str, bytes]] = {
         "try: socket.socket(socket.AF_UNIX).connect(other); print('reached')\nexcept OSError: print('alone')",
         b"alone\n",
     ),
+    "file locks": (
+        "import fcntl, os, sys\nheld = []\n"
+        "for place in ('/work/x', '/tmp/x', '/dev/shm/x'):\n"
+        " held.append(open(place, 'w')); fcntl.flock(held[-1], 6); fcntl.lockf(held[-1], 6)\n"
+        "shared = open(os.__file__)\nfor kind in (0, 1):\n"
+        " try: fcntl.fcntl(shared, fcntl.F_SETLEASE, kind)\n except PermissionError: print('no lease')\n"
+        f"{TOGETHER}print(len(held))",
+        b"no lease\nno lease\n3\n",
+    ),
     "personality": (
         "import ctypes\nlibc = ctypes.CDLL(None)\nprint(libc.personality(0xffffffff) & 0x400000)\n"
         f"libc.personality(0x400000)\n{TOGETHER}",

@@ -52,7 +52,7 @@ func main() {
 """,
 }
 RECIPES = {name: load(name, {}).recipe for name in profile_names()}
-COMPILES_C = not provide(load("c", {}), None, SITE).missing
+COMPILES_C, COMPILES_CPP = (not provide(load(name, {}), None, SITE).missing for name in ("c", "c++"))
 
 
 def toolchains() -> dict[str, Path]:
@@ -118,6 +118,26 @@ async def test_a_build_that_fails_is_the_last_step(
     (built,) = await run_source(workshop, RECIPES["c"], "main.c", command)
     assert (built.ok, said in built.stderr) == (False, True)
     assert built.outcome in (outcome, "exited")  # the compiler may notice the memory limit itself
+
+
+TEMPLATE_BOMB = b"""
+template <class A, class B> struct two;
+template <int N, class T> struct bomb { bomb<N - 1, two<T, int>> left; bomb<N - 1, two<int, T>> right; };
+template <class T> struct bomb<0, T> { int leaf; };
+int main() { return sizeof(bomb<30, int>) > 0; }
+"""
+
+
+@session_loop
+@pytest.mark.skipif(not COMPILES_CPP, reason="this host has no C++ compiler")
+async def test_a_bomb_for_the_compiler(workshop: NsjailSandbox) -> None:
+    """What hangs or grows without end is the compiler, in its jail."""
+    argv, limits = ("g++", "-o", "program", "main.cc"), Limits(cpu_seconds=2, memory_mib=256)
+    command = Command(argv, profile="c++", files={"main.cc": TEMPLATE_BOMB}, limits=limits, collect=("program",))
+    result = await workshop.run(command)
+    assert (result.ok, result.files) == (False, {})
+    assert result.outcome in ("cpu_limit", "out_of_memory", "exited"), result  # it may notice the end of memory itself
+    assert result.outcome != "exited" or result.facts["oom_kills"], result
 
 
 @session_loop

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 
 from sandbox.nsjail import NsjailSandbox
@@ -68,6 +70,29 @@ os._exit(200)
 """
     result = await run_python(sandbox, program)
     assert (result.outcome, result.exit_code) == ("exited", 200)
+
+
+ENDS_EARLY = b"import os\nos._exit(0)\n"
+FORGES = b"""
+import os
+open("report.xml", "w").write('<testsuites><testsuite tests="1" failures="0"/></testsuites>')
+print("1 passed")
+os._exit(0)
+"""
+
+
+@session_loop
+@hostile
+@pytest.mark.parametrize(("conftest", "reported"), [(ENDS_EARLY, False), (FORGES, True)], ids=["ends early", "forges"])
+async def test_a_conftest_that_lies(sandbox: NsjailSandbox, conftest: bytes, reported: bool) -> None:
+    """It can say anything in the name of its tests, so that who trusts them must choose it; the record tells which."""
+    files = {"conftest.py": conftest, "test_x.py": b"def test_x():\n    assert False\n"}
+    argv = ("python", "-B", "-m", "pytest", "-q", "--junit-xml=report.xml", "test_x.py")
+    result = await sandbox.run(Command(argv, profile="pytest", files=files, collect=("report.xml",)))
+    assert (result.ok, "report.xml" in result.files) == (True, reported)
+    assert result.record is not None
+    inputs = {each.path: each.sha256 for each in result.record.inputs}
+    assert inputs == {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
 
 
 @session_loop

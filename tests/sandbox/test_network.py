@@ -85,3 +85,25 @@ with socket.create_connection(listener.getsockname()): print("reached")
 async def test_unix_sockets_within_a_jail(sandbox: NsjailSandbox) -> None:
     program = "import asyncio\nasync def main(): print(await asyncio.sleep(0, 'loop'))\nasyncio.run(main())"
     assert (await run_python(sandbox, program)).stdout == b"loop\n"
+
+
+async def test_a_proxy_of_the_host(sandbox: NsjailSandbox) -> None:
+    """There is no proxy to ask for more than it may give: one that listens on the host is out of reach."""
+    asked = []
+
+    def visited(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(1)
+        writer.close()
+
+    proxy = await asyncio.start_server(visited, "127.0.0.1", 0)
+    address = f"http://127.0.0.1:{proxy.sockets[0].getsockname()[1]}"
+    program = """
+import urllib.request
+for url in ("http://name.invalid/", "https://name.invalid/"):
+    try: urllib.request.urlopen(url, timeout=5)
+    except OSError as error: print("in")
+"""
+    variables = {"http_proxy": address, "https_proxy": address}
+    result = await sandbox.run(Command(("python", "-c", program), profile="pytest", environment=variables))
+    proxy.close()
+    assert (result.ok, result.stdout, asked) == (True, b"in\nin\n", []), result.stderr
