@@ -84,7 +84,7 @@ def objections(text: str, policy: str) -> list[str]:
         return [str(error)] if "has no field named" in str(error) else []
     except UnicodeError:
         return []
-    return [*_of_the_jail(config, policy), *_of_users(config), *_of_mounts(config.mount)]
+    return [*_of_the_jail(config, policy), *_of_limits(config), *_of_users(config), *_of_mounts(config.mount)]
 
 
 def _of_the_jail(config: Any, policy: str) -> Iterator[str]:
@@ -94,16 +94,19 @@ def _of_the_jail(config: Any, policy: str) -> Iterator[str]:
     for name in ("keep_caps", "disable_no_new_privs", "rlimit_core"):
         if getattr(config, name) or not config.HasField(name):
             yield name
-    for name in (f"rlimit_{limit}" for limit in LIMITS):
-        if not config.HasField(name) or getattr(config, f"{name}_type"):
-            yield f"no {name}"
-    if config.time_limit <= 0:
-        yield "no time limit"
     if (config.seccomp_string, config.exec_bin.path, config.mode) != (policy, "/jail/init", 1):
         yield "another policy, init process or mode"
     if (config.pass_fd, config.log_fd, config.cwd) != (3, 4, "/work"):
         yield "other descriptors or another folder"
     yield from (variable for variable in config.envar if variable.startswith("LD_") or "=" not in variable)
+
+
+def _of_limits(config: Any) -> Iterator[str]:
+    for name in (f"rlimit_{limit}" for limit in LIMITS):
+        if not config.HasField(name) or getattr(config, f"{name}_type"):
+            yield f"no {name}"
+    if config.time_limit <= 0:
+        yield "no time limit"
 
 
 def _of_users(config: Any) -> Iterator[str]:
@@ -135,22 +138,33 @@ def _of_a_mount(mount: Any, place: str) -> Iterator[str]:
     device = mount.is_bind and source == place and place in _DEVICES
     if place == "/" or not mount.dst.startswith("/"):
         yield "no place of its own"
-    if mount.is_symlink:
-        return
-    if not mount.nosuid or not (mount.nodev or device):
+    if not mount.is_symlink:
+        yield from _of_flags(mount, place, device=device)
+        if mount.is_bind and not device and _is_the_hosts(source):
+            yield f"shows {source}"
+        if mount.fstype:
+            yield from _of_a_file_system(mount, place)
+
+
+def _of_flags(mount: Any, place: str, *, device: bool) -> Iterator[str]:
+    if not (mount.nosuid and (mount.nodev or device)):
         yield "programs of root or devices count"
-    if mount.rw and not (mount.fstype == "tmpfs" and place in _IN_MEMORY) and not (device and place in _OPEN_TO_ALL):
+    if mount.rw and place not in (_OPEN_TO_ALL if device else _IN_MEMORY if mount.fstype == "tmpfs" else ()):
         yield "writable"
-    if mount.is_bind and not device and (source in _TOO_MUCH or any(_is_within(source, each) for each in _OF_THE_HOST)):
-        yield f"shows {source}"
-    if mount.fstype and not mount.noexec and place != "/work":
+
+
+def _is_the_hosts(source: str) -> bool:
+    return source in _TOO_MUCH or any(_is_within(source, each) for each in _OF_THE_HOST)
+
+
+def _of_a_file_system(mount: Any, place: str) -> Iterator[str]:
+    if not mount.noexec and place != "/work":
         yield "executable"
-    if mount.fstype == "proc" and (place != "/proc" or mount.options != "subset=pid"):
-        yield "all of proc"
-    if mount.fstype == "tmpfs" and not ("size=" in mount.options and "nr_inodes=" in mount.options):
-        yield "without limits"
-    if mount.fstype not in ("", "proc", "tmpfs"):
-        yield mount.fstype
+    if mount.fstype == "proc":
+        if (place, mount.options) != ("/proc", "subset=pid"):
+            yield "all of proc"
+    elif mount.fstype != "tmpfs" or not ("size=" in mount.options and "nr_inodes=" in mount.options):
+        yield f"{mount.fstype} or without limits"
 
 
 def _seen_by_the_kernel(path: str) -> str:
