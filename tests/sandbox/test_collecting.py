@@ -7,7 +7,7 @@ import json
 import pytest
 
 from sandbox.nsjail import NsjailSandbox
-from sandbox.workspace import MAX_LEVELS
+from sandbox.walk import MAX_LEVELS
 from tests.sandbox.sandboxes import run_python
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.usefixtures("aftermath")]
