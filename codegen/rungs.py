@@ -81,7 +81,7 @@ async def _ruff(rules: str, files: Mapping[str, bytes], sandbox: Sandbox) -> lis
     # The code under test has no say in what is looked for: neither by a configuration nor by its comments.
     options = ("--isolated", "--ignore-noqa", "--no-cache", "--quiet", "--output-format=concise", "--exit-zero")
     argv = ("python", "-m", "ruff", "check", *options, f"--select={rules}", "--", *files)
-    result = await sandbox.run(Command(argv, profile="python", files=files))
+    result = await sandbox.run(Command(argv, profile="lint", files=files))
     if not result.ok:
         said = result.stderr.decode(errors="replace").strip()[:200]
         raise _NotChecked(f"ruff could not check the change: {result.outcome}, exit code {result.exit_code}. {said}")

@@ -13,6 +13,7 @@ import socket
 import ssl
 import stat
 import sys
+import tempfile
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -25,11 +26,14 @@ from gateway.problems import StartProblem
 from gateway.settings import Settings
 from inference.wire.server import Server
 from sandbox.client import RemoteSandbox
+from sandbox.landlock import LandlockSandbox
 from sandbox.nsjail import NsjailSandbox
 from sandbox.protocol import Sandbox, SandboxUnavailable
+from sandbox.prove import CannotIsolate, Surroundings
 from sandbox.server import create_app, health_of
 from sandbox.spec import SandboxSpec
 from sandbox.tls import TlsFiles
+from sandbox.validate import UnsafeProfile
 
 _REFRESH_SECONDS = 60.0
 _SOCKET_MODE = 0o660
@@ -49,13 +53,23 @@ class Door:
 
 @asynccontextmanager
 async def opened_sandbox(spec: SandboxSpec, settings: Settings, *, warm: bool = False) -> AsyncGenerator[Sandbox, None]:
-    """The sandbox, proven; on this machine jails stand ready only if `warm`. Raises `SandboxUnavailable`."""
+    """The sandbox, proven; on this machine jails stand ready only if `warm`. Raises `SandboxUnavailable`.
+
+    One without jails, for trusted linters alone, only where the operator accepts it and nothing else works.
+    """
     if spec.remote is not None:
         sandbox: Sandbox = RemoteSandbox(spec.remote)
     else:
         sandbox = _own(spec if warm else spec.model_copy(update={"warm": {}}), settings)
     try:
-        await sandbox.check()
+        try:
+            await sandbox.check()
+        except SandboxUnavailable as error:
+            if spec.remote is not None or spec.minimum_tier != "D" or isinstance(error, UnsafeProfile):
+                raise
+            await sandbox.close()
+            sandbox = _for_linters(spec, settings, error)
+            await sandbox.check()
         yield sandbox
     finally:
         await sandbox.close()
@@ -99,12 +113,22 @@ async def _told(app: Starlette, at: socket.socket | None) -> AsyncGenerator[None
 
 
 def _own(spec: SandboxSpec, settings: Settings) -> NsjailSandbox:
+    return NsjailSandbox(spec, python=Path(sys.executable).resolve(), site=_site(settings))
+
+
+def _for_linters(spec: SandboxSpec, settings: Settings, error: SandboxUnavailable) -> LandlockSandbox:
+    shortfalls = error.failures if isinstance(error, CannotIsolate) else (f"tiers A to C: {error}",)
+    around = Surroundings(Path(sys.executable).resolve(), _site(settings))
+    return LandlockSandbox(spec, around, Path(tempfile.gettempdir()), shortfalls)
+
+
+def _site(settings: Settings) -> Path:
     site = (settings.sandbox_site or Path(".sandbox-site")).resolve()
     if not (site / "pytest").is_dir():
         raise SandboxUnavailable(
             f"The tools for generated code are not at {site}; run `make setup`, or set BAILEY_SANDBOX_SITE."
         )
-    return NsjailSandbox(spec, python=Path(sys.executable).resolve(), site=site)
+    return site
 
 
 def _listening(door: Door, held: contextlib.ExitStack) -> socket.socket:

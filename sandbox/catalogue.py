@@ -15,7 +15,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from sandbox.profile import Profile, Recipe
+from sandbox.profile import Profile, Recipe, Trusted
 from sandbox.protocol import Limits
 from sandbox.validate import UnsafeProfile, demand_safe, demand_safe_source
 
@@ -47,6 +47,7 @@ class _Row(BaseModel):
     build: tuple[str, ...] = ()
     makes: tuple[str, ...] = ()
     run: tuple[str, ...] = ()
+    trusted: Trusted | None = None
 
 
 def profile_names(own: Path | None = None) -> tuple[str, ...]:
@@ -77,6 +78,7 @@ def _safe(name: str, own: Path | None) -> Profile:
         modules=row.modules,
         shown_if_present=row.shown_if_present,
         recipe=Recipe(row.suffixes, row.build, row.makes, row.run),
+        trusted=row.trusted,
     )
     demand_safe(profile)
     return profile
@@ -93,6 +95,8 @@ def _own_rows(folder: Path) -> Mapping[str, _Row]:
     rows = _rows(folder)
     if taken := sorted(set(rows) & set(_rows(_FOLDER))):
         raise UnsafeProfile(f"{folder / _TABLE} names {', '.join(taken)}, which is built in; choose another name.")
+    if trusting := sorted(name for name, row in rows.items() if row.trusted is not None):
+        raise UnsafeProfile(f"{folder / _TABLE} trusts {', '.join(trusting)}; only what is built in can be trusted.")
     return rows
 
 

@@ -15,6 +15,7 @@ import httpx
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError
 
+from sandbox.confinement import LINTER_PROBE, demand_linted
 from sandbox.doctor import Report
 from sandbox.protocol import (
     Command,
@@ -100,7 +101,9 @@ class RemoteSandbox:
 
     async def check(self) -> None:
         """See `Sandbox.check`."""
-        await self.diagnose()
+        if (await self.diagnose()).tier == "D":
+            demand_linted(await self.run(LINTER_PROBE))
+            return
         result = await self.run(PROBE)
         demand_isolated(result.stdout, result.stderr)
 

@@ -20,6 +20,8 @@ MEANINGS: Mapping[Tier, str] = {
     "for a moment",
     "C": "control groups without user namespaces: each jail runs as a real user id of its own, and only dropped "
     "capabilities and the system call policy stand between a job and what that user may do",
+    "D": "Landlock, a system call filter and limits around trusted linters, without a jail: nothing that was generated "
+    "runs here",
 }
 
 
@@ -39,7 +41,10 @@ class ProfileReport:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """`shortfalls` say why stricter tiers than `tier` are not to be had, `advice` what the host must allow for them."""
+    """`shortfalls` say why stricter tiers than `tier` are not to be had, `advice` what the host must allow for them.
+
+    Of nsjail there is nothing in tier D, and `interpreter` is that of the appliance.
+    """
 
     tier: Tier
     meaning: str
@@ -52,6 +57,7 @@ class Report:
     nsjail_sha256: str
     interpreter: str
     profiles: tuple[ProfileReport, ...]
+    landlock_abi: int | None = None  # in tier D
 
 
 def report(host: Host, identity: Identity, profiles: Mapping[str, Profile]) -> Report:

@@ -27,6 +27,9 @@ _RESOLVE_INSIDE = 0x01 | 0x02 | 0x04 | 0x08
 # Capabilities that let root give each jail a user id of its own: DAC_OVERRIDE, KILL, SETGID, SETUID, SYS_ADMIN.
 _ROOT_CAPABILITIES = 1 << 1 | 1 << 5 | 1 << 6 | 1 << 7 | 1 << 21
 
+# Those that do so for a tool without a jail: CHOWN, DAC_OVERRIDE, KILL, SETGID, SETUID.
+_OTHER_USERS_CAPABILITIES = 1 << 0 | 1 << 1 | 1 << 5 | 1 << 6 | 1 << 7
+
 
 @cache
 def _libc() -> ctypes.CDLL:
@@ -96,11 +99,20 @@ def _file_system_ids() -> tuple[int, int]:
 
 def is_privileged() -> bool:
     """Whether this process is root with the capabilities to mount and to act for other users."""
+    return _holds(_ROOT_CAPABILITIES)
+
+
+def acts_for_others() -> bool:
+    """Whether this process is root with the capabilities to hand folders to other users and to act for them."""
+    return _holds(_OTHER_USERS_CAPABILITIES)
+
+
+def _holds(capabilities: int) -> bool:
     if os.geteuid() != 0:
         return False
     for line in Path("/proc/thread-self/status").read_text().splitlines():
         if line.startswith("CapEff:"):
-            return int(line.split()[1], 16) & _ROOT_CAPABILITIES == _ROOT_CAPABILITIES
+            return int(line.split()[1], 16) & capabilities == capabilities
     return False
 
 

@@ -7,15 +7,15 @@ launcher's thread and what is known about the host. It is neither a server nor a
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from sandbox.admission import demand_possible
 from sandbox.catalogue import load, profile_names
-from sandbox.collect import Caps, compile_globs
+from sandbox.collect import Caps
 from sandbox.doctor import Report, report
 from sandbox.host import Host
 from sandbox.identity import Identity, identify
@@ -39,11 +39,8 @@ from sandbox.slots import Slots
 from sandbox.spec import LimitsSpec, SandboxSpec
 from sandbox.threads import finish, settle
 from sandbox.warm import Pool
-from sandbox.workspace import check_names
 
 _UNPROVEN = "The environment is known once the host is proven; call `check` first."
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
-_MAX_COMMAND_LINE_BYTES = 1 << 17
 _MIB = 1 << 20
 
 
@@ -95,7 +92,7 @@ class NsjailSandbox:
     async def _run_in(self, remains: Remains | None, command: Command, on_progress: OnProgress | None) -> Result:
         profile = self._profile(command.profile)
         limits = profile.effective(command.limits)
-        _check(command, profile)
+        demand_possible(command, profile)
         host = await self._proven_host()
         host.demand_tools(profile)
         queued = time.monotonic()
@@ -189,23 +186,3 @@ class NsjailSandbox:
             raise SandboxError(f"The host failed while it ran a command: {error}.") from error
         finally:
             del self._runs[task]
-
-
-def _check(command: Command, profile: Profile) -> None:
-    """Refuse, before anything starts, what cannot be run."""
-    if not command.argv or not all(command.argv) or any("\0" in word for word in command.argv):
-        raise InvalidCommand("argv needs a program and no empty or NUL-containing words.")
-    if sum(len(word.encode("utf-8", "surrogateescape")) for word in command.argv) > _MAX_COMMAND_LINE_BYTES:
-        raise InvalidCommand(
-            f"argv is longer than {_MAX_COMMAND_LINE_BYTES} bytes; pass the rest as a file or on stdin."
-        )
-    fixed = profile.environment()
-    for name, value in command.environment.items():
-        if not _VARIABLE.match(name) or "\0" in value:
-            raise InvalidCommand(f"The environment variable {name!r} has no valid name or a NUL in its value.")
-        if name in fixed or name.startswith("LD_"):
-            raise InvalidCommand(f"The environment variable {name!r} is fixed by profile {profile.name!r}.")
-    compile_globs(command.collect)
-    check_names(command.files)
-    if strangers := sorted(command.executables - command.files.keys()):
-        raise InvalidCommand(f"{strangers[0]!r} is to be executable and is not among the command's files.")

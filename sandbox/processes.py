@@ -57,6 +57,12 @@ def usage(root: int, files_mib: float, memory_limit_mib: int) -> Usage:
     return Usage(cpu, memory)
 
 
+def usage_alone(pid: int) -> Usage:
+    """What one process uses that has no children and shares no memory of its own with others."""
+    status = [_read(pid, "status")]
+    return Usage(_cpu_seconds(pid), sum(_sum_mib(status, name) for name in ("RssAnon:", "RssShmem:", "VmSwap:")))
+
+
 def _cpu_seconds(pid: int) -> float:
     """Own time and that of children it has waited for, so that what ended is not forgotten."""
     fields = _read(pid, "stat").rpartition(")")[2].split()

@@ -23,7 +23,7 @@ OWN_PROCESSES_INSIDE = 1
 OWN_PROCESSES = 2
 
 # By how much the kernel's limits stay behind the supervisor's exact ones.
-_BACKSTOP_SECONDS = 5
+BACKSTOP_SECONDS = 5
 
 # Below these no jail comes up.
 _LEAST = {"memory_mib": 15, "open_files": 15, "disk_files": 1}
@@ -46,6 +46,18 @@ class Recipe:
 
 
 @dataclass(frozen=True, slots=True)
+class Trusted:
+    """What runs in tier D too: commands that begin with `words`, by the file `program` of the importable tools.
+
+    Only for programs that execute nothing of what they read. They are not started through an interpreter, which
+    would find modules in the workspace.
+    """
+
+    words: tuple[str, ...]
+    program: str
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
     """One row of profiles.toml with the text of its jail; `limits` are the most a command may use.
 
@@ -62,6 +74,7 @@ class Profile:
     modules: tuple[str, ...] = ()
     shown_if_present: tuple[str, ...] = ()
     recipe: Recipe = Recipe((), (), (), ())
+    trusted: Trusted | None = None
 
     def effective(self, asked: Limits | None) -> Limits:
         """The limits of one command. Raises `InvalidCommand` for a limit above this profile's."""
@@ -92,8 +105,8 @@ class Profile:
         """
         numbers = {
             "no_loopback": "false" if self.loopback else "true",
-            "backstop_seconds": math.ceil(limits.wall_seconds) + _BACKSTOP_SECONDS,
-            "rlimit_cpu_seconds": math.ceil(limits.cpu_seconds) + _BACKSTOP_SECONDS,
+            "backstop_seconds": math.ceil(limits.wall_seconds) + BACKSTOP_SECONDS,
+            "rlimit_cpu_seconds": math.ceil(limits.cpu_seconds) + BACKSTOP_SECONDS,
             "rlimit_as_mib": self.address_space_mib,
             "rlimit_fsize_mib": limits.disk_mib + 1,
             "rlimit_nproc": limits.processes + OWN_PROCESSES_INSIDE,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -48,13 +48,21 @@ print(", ".join(name for name, holds in truths.items() if not holds) or "isolate
 PROBE = Command(("python", "-c", _LOOK_AROUND))
 
 
+class CannotIsolate(SandboxUnavailable):
+    """No accepted tier could be proven; `failures` say what each of them met."""
+
+    def __init__(self, failures: Sequence[str]) -> None:
+        super().__init__(explain([*failures]))
+        self.failures = tuple(failures)
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """Where things are: the interpreter for generated code, the importable tools, the mounted control groups."""
+    """Where things are: the interpreter, the importable tools, the mounted control groups."""
 
     python: Path
     site: Path
-    control_groups: Path
+    control_groups: Path = Path("/sys/fs/cgroup")
 
 
 async def prove(spec: SandboxSpec, around: Surroundings, profiles: Mapping[str, Profile]) -> Host:
@@ -87,7 +95,7 @@ async def prove(spec: SandboxSpec, around: Surroundings, profiles: Mapping[str, 
             else:
                 unless_proven.pop_all()
                 return replace(host, shortfalls=tuple(failures))
-    raise SandboxUnavailable(explain(failures))
+    raise CannotIsolate(failures)
 
 
 def _demand_safe(host: Host, profiles: Mapping[str, Profile]) -> None:
@@ -142,9 +150,9 @@ def _tiers(spec: SandboxSpec, strictest: Host, failures: list[str]) -> Iterator[
             "tier A: no control groups with the memory and pids controllers that this process may write to; "
             "delegate some (systemd: Delegate=yes) or run as root"
         )
-    if spec.minimum_tier in ("B", "C"):
+    if spec.minimum_tier != "A":
         yield replace(strictest, hierarchy=None)
-    if spec.minimum_tier == "C":
+    if spec.minimum_tier in ("C", "D"):
         if strictest.hierarchy is not None and strictest.first_uid is not None:
             yield replace(strictest, user_namespaces=False)
         else:

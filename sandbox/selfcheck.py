@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from sandbox.protocol import Command, Limits, Outcome, Result, Sandbox
+from sandbox.protocol import Command, Limits, Outcome, Result, Sandbox, SandboxUnavailable
 
 _HELD = b"held\n"
 
@@ -131,6 +131,11 @@ else: print(number)
 
 async def self_check(sandbox: Sandbox) -> AsyncIterator[Finding]:
     """Run the checks one after the other. Raises `SandboxError` when the host, not a program, failed."""
+    if (await sandbox.diagnose()).tier == "D":
+        raise SandboxUnavailable(
+            "In tier D no hostile program is run: there is no jail to hold it, only trusted linters run, and each run "
+            "proves first that its rights are gone. `bailey sandbox doctor` says what a stricter tier takes."
+        )
     for check in CHECKS:
         result = await sandbox.run(Command(("python", "-c", check.program), limits=check.limits))
         yield _finding(check, result)

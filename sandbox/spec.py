@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from sandbox.catalogue import load, profile_names
 from sandbox.validate import UnsafeProfile
 
-Tier = Literal["A", "B", "C"]
+Tier = Literal["A", "B", "C", "D"]
 
 
 class LimitsSpec(BaseModel):
@@ -103,7 +103,8 @@ class SandboxSpec(BaseModel):
     minimum_tier: Tier = Field(
         default="B",
         description="Refuse to start below it. A: user namespaces and cgroups. B: user namespaces alone, memory "
-        "watched by polling. C: also where the kernel forbids user namespaces, as root and with cgroups.",
+        "watched by polling. C: also where the kernel forbids user namespaces, as root and with cgroups. D: also where "
+        "no jail can be made at all; only linters run then, under Landlock, and nothing that was generated.",
     )
     interpreter: Path | None = Field(
         default=None, description="Python that runs generated code; by default the appliance's own base interpreter."

@@ -31,16 +31,19 @@ def check(
     config = load_config(path or settings.config)
     check_vllm(config, path or settings.config, settings, tell=lambda said: out.print(said, soft_wrap=True))
     if host:
-        asyncio.run(_check_host(config, settings))
-        out.print("This machine can run generated code in isolation.")
+        tier = asyncio.run(_proven_tier(config, settings))
+        if tier == "D":
+            out.print("This machine runs trusted linters alone (tier D); generated code does not run here.")
+        else:
+            out.print("This machine can run generated code in isolation.")
     out.print(f"{path or settings.config} is valid: {len(config.models)} models, {len(config.routes)} routes.")
 
 
-async def _check_host(config: Config, settings: Settings) -> None:
+async def _proven_tier(config: Config, settings: Settings) -> str:
     from gateway.sandboxes import opened_sandbox
 
-    async with opened_sandbox(config.sandbox, settings):
-        pass
+    async with opened_sandbox(config.sandbox, settings) as sandbox:
+        return (await sandbox.diagnose()).tier
 
 
 @app.command()

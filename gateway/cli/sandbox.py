@@ -68,7 +68,8 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="For programs.")
         out.print(escape(sentence))
     if not found.own_users:
         out.print("Jails run as your own user; as root each would have a user id of its own.")
-    out.print(f"nsjail {found.nsjail_version}, kernel {found.kernel}, interpreter {escape(found.interpreter)}.")
+    holds = f"Landlock ABI {found.landlock_abi}" if found.landlock_abi else f"nsjail {found.nsjail_version}"
+    out.print(f"{holds}, kernel {found.kernel}, interpreter {escape(found.interpreter)}.")
     rows = (
         (each.name, "works" if each.works else "refuses", "; ".join((*each.missing, *each.found.values())))
         for each in found.profiles
