@@ -1,4 +1,4 @@
-"""One command of a trusted tool in tier D, from its files in to its files out: fill, start, watch, kill, judge, collect.
+"""One command of a trusted tool in tier D, from its files in to its files out.
 
 Its workspace is a private folder on disk; how much lies in it, memory and processor time are sampled. `landlock.py`
 decides when and in which slot.

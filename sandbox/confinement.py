@@ -1,4 +1,4 @@
-"""What a trusted tool is held by in tier D, as data: the order for `profiles/confine.py`, the digests, what this host has.
+"""What holds a trusted tool in tier D: what the host must have, the order for `profiles/confine.py`, the digests.
 
 Landlock hides neither that a file exists nor its size and times (stat is no access), and does not know UDP; the system
 call filter denies all sockets. The kernel, the processor and, for an ordinary user, the user itself are shared.

@@ -125,7 +125,11 @@ class LandlockSandbox:
 
     def _demand_trusted(self, command: Command, profile: Profile, trust: Trust) -> None:
         if missing := self._missing(profile, trust):
-            raise SandboxUnavailable(f"The sandbox profile {profile.name!r} does not work here: {missing}.")
+            trusted = ", ".join(name for name, each in self._profiles.items() if each.trusted is not None)
+            raise SandboxUnavailable(
+                f"The sandbox profile {profile.name!r} does not work here: {missing}. This host is held to tier D, "
+                f"where only {trusted} runs; `bailey sandbox doctor` says what it must allow."
+            )
         words = profile.trusted.words if profile.trusted is not None else ()
         if command.argv[: len(words)] != words:
             raise InvalidCommand(
@@ -135,11 +139,7 @@ class LandlockSandbox:
     def _missing(self, profile: Profile, trust: Trust) -> str:
         """Why a profile does not work here, or nothing."""
         if profile.trusted is None:
-            trusted = ", ".join(name for name, each in self._profiles.items() if each.trusted is not None)
-            return (
-                f"in tier D only {trusted} runs; this profile can execute generated code, which takes tier A, B or C "
-                "(`bailey sandbox doctor` says what the host must allow)"
-            )
+            return "it can execute generated code, which takes tier A, B or C"
         if profile.name not in trust.programs:
             place = self._around.site / profile.trusted.program
             return f"its program is not at {place}; install it among the importable tools"
@@ -195,7 +195,7 @@ def _first_uid(spec: SandboxSpec) -> int | None:
         )
     if not all(kernel.maps_user(uid) for uid in (spec.first_uid, spec.first_uid + spec.slots - 1)):
         raise SandboxUnavailable(
-            f"the user ids from {spec.first_uid} do not exist in this user namespace; set sandbox.first_uid to the first "
-            "of enough unused ids that do"
+            f"the user ids from {spec.first_uid} do not exist in this user namespace; set sandbox.first_uid to the "
+            "first of enough unused ids that do"
         )
     return spec.first_uid

@@ -67,7 +67,7 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="For programs.")
     for sentence in found.advice:
         out.print(escape(sentence))
     if not found.own_users:
-        out.print("Jails run as your own user; as root each would have a user id of its own.")
+        out.print("Programs run as your own user; as root each would have a user id of its own.")
     holds = f"Landlock ABI {found.landlock_abi}" if found.landlock_abi else f"nsjail {found.nsjail_version}"
     out.print(f"{holds}, kernel {found.kernel}, interpreter {escape(found.interpreter)}.")
     rows = (

@@ -16,6 +16,7 @@ import sys
 import time
 from _socket import socket
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 REPORT, ORDER, PROGRAM, WORKSPACE = 3, 4, 5, 6
@@ -65,17 +66,15 @@ def main(supervisor: int) -> None:
     """Confine this process as the order says and execute the program; ends only when that failed."""
     order = json.loads(os.pread(ORDER, os.fstat(ORDER).st_size, 0))
     try:
-        _begin(order, supervisor)
+        _begin(order)
         _leave_user(order["user"])
-        _call("prctl", _SET_PDEATHSIG, signal.SIGKILL)  # after the change of user, which clears it
-        if os.getppid() != supervisor:
-            raise Unconfined("the supervisor is gone")
+        _die_with(supervisor)
         _call("prctl", _SET_NO_NEW_PRIVS, 1)
         _restrict_files(order)
         _filter_calls(order["filter"])
         _demand_confined(order["user"])
         _tell(f"started {time.process_time()}")
-        os.execve(PROGRAM, order["argv"], order["environment"])
+        os.execve(PROGRAM, order["argv"], order["environment"])  # noqa: S606 - this is what it is for
     except (OSError, Unconfined) as error:
         _tell(f"failed {error}")
 
@@ -93,7 +92,7 @@ def _call(name: str, *arguments: int) -> int:
     return result
 
 
-def _begin(order: Mapping[str, Any], supervisor: int) -> None:
+def _begin(order: Mapping[str, Any]) -> None:
     os.setsid()
     os.closerange(WORKSPACE + 1, 1 << 20)
     for descriptor in range(REPORT, WORKSPACE + 1):
@@ -117,6 +116,12 @@ def _leave_user(user: list[int] | None) -> None:
         os.setgroups([])
         os.setresgid(user[1], user[1], user[1])
         os.setresuid(user[0], user[0], user[0])
+
+
+def _die_with(supervisor: int) -> None:
+    _call("prctl", _SET_PDEATHSIG, signal.SIGKILL)  # a change of user clears it
+    if os.getppid() != supervisor:
+        raise Unconfined("the supervisor is gone")
 
 
 def _restrict_files(order: Mapping[str, Any]) -> None:
@@ -171,12 +176,12 @@ def _filter_calls(instructions: list[list[Any]]) -> None:
 def _demand_confined(user: list[int] | None) -> None:
     """Try it before the tool could. Raises `Unconfined`."""
     attempts: Mapping[str, Callable[[], object]] = {
-        "folders of the host can be read": lambda: os.listdir("/"),
-        "processes can be seen": lambda: os.listdir("/proc"),
-        "files can be made outside the workspace": lambda: os.mkdir("../outside"),
+        "folders of the host can be read": lambda: os.scandir("/"),
+        "processes can be seen": lambda: os.scandir("/proc"),
+        "files can be made outside the workspace": lambda: Path("../outside").mkdir(),
         "a socket can be had": socket,
         "a process can be started": _fork,
-        "a mode can be changed": lambda: os.chmod(".", 0o700),
+        "a mode can be changed": lambda: Path().chmod(0o700),
     }
     for what, attempt in attempts.items():
         try:
