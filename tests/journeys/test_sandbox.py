@@ -15,9 +15,11 @@ from typer.testing import CliRunner
 
 from gateway.cli.app import app
 from sandbox.catalogue import profile_names
+from sandbox.confinement import landlock_abi
 from sandbox.processes import tree
 from sandbox.selfcheck import CHECKS
 from tests.journeys.appliance import SCRIPTED, Appliance
+from tests.sandbox.confined import WITHOUT_JAILS
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +60,53 @@ def test_a_host_without_control_groups(host: Appliance) -> None:
     assert (refused.returncode, refused.stdout) == (1, "")
     assert "This host cannot isolate untrusted code" in refused.stderr
     assert "no control groups" in refused.stderr
+
+
+@pytest.mark.skipif(landlock_abi() < 4, reason="tier D takes Landlock ABI 4")
+def test_a_host_without_jails(tmp_path: Path) -> None:
+    """Whoever accepts tier D gets a linter there, and a sentence wherever generated code would have run."""
+    host = Appliance(tmp_path, within=WITHOUT_JAILS)
+    (tmp_path / "models.yaml").write_text(SCRIPTED)
+    refused = host.bailey("sandbox", "doctor")
+    assert refused.returncode == 1
+    assert "This host cannot isolate untrusted code" in refused.stderr
+    (tmp_path / "models.yaml").write_text(SCRIPTED + "sandbox: {minimum_tier: D}\n")
+    said = host.bailey("sandbox", "doctor")
+    assert said.returncode == 0, said.stderr
+    assert said.stdout.startswith("Tier D: Landlock, a system call filter")
+    assert f"Landlock ABI {landlock_abi()}, kernel" in said.stdout
+    lines = {words[0]: words[1] for line in said.stdout.splitlines() if (words := line.split())}
+    works = [name for name in profile_names() if lines[name] == "works"]
+    assert works == ["lint"]
+    (tmp_path / "bad.py").write_text("import os\n")
+    linted = host.bailey("sandbox", "run", "--profile", "lint", str(tmp_path / "bad.py"))
+    assert (linted.returncode, "F401" in linted.stdout) == (3, True)
+    for words in (("sandbox", "run", str(tmp_path / "bad.py")), ("sandbox", "test")):
+        other = host.bailey(*words)
+        assert (other.returncode, other.stdout) == (1, "")
+        assert "tier D" in other.stderr
+    assert "generated code does not run here" in host.bailey("config", "check", "--host").stdout
+
+
+@pytest.mark.skipif(landlock_abi() < 4, reason="tier D takes Landlock ABI 4")
+def test_verified_answers_without_jails(tmp_path: Path) -> None:
+    """Linters decide as elsewhere; tests refuse before anything of the answer could run."""
+    running = Appliance(tmp_path, SCRIPTED + "sandbox: {minimum_tier: D}\n", within=WITHOUT_JAILS)
+    (tmp_path / "models.yaml").write_text(running.config)
+    running.keys = {"ada": running.key("ada")}
+    running.start()
+    try:
+        asked = {"model": "auto", "messages": [{"role": "user", "content": "Write whisper(text)."}]}
+        headers = {"authorization": f"Bearer {running.keys['ada']}"}
+        answers = [
+            httpx.post(f"{running.url}/v1/chat/completions", json={**asked, "verify": how}, headers=headers, timeout=60)
+            for how in ({"checks": ["security"]}, {"tests": "assert whisper('A') == 'a'"})
+        ]
+    finally:
+        running.stop()
+    assert answers[0].json()["verification"]["attempts"][-1]["outcome"] == "pass", answers[0].text
+    assert answers[1].status_code == 503
+    assert "'pytest' does not work here: it can execute generated code" in answers[1].json()["error"]["message"]
 
 
 def test_verified_answers_take_jails_that_stand_ready(tmp_path: Path) -> None:
