@@ -51,8 +51,8 @@ def demand_linted(result: Result) -> None:
 class Rules(Calls):
     """confined.toml; see there."""
 
-    libraries: tuple[str, ...]
-    files: tuple[str, ...]
+    readable: tuple[str, ...]
+    loaders: tuple[str, ...]
     devices: tuple[str, ...]
 
 
@@ -84,7 +84,7 @@ def demand_landlock() -> int:
 class Trust:
     """A host in tier D, once that is known: `first_uid` is that of the slots, None for an ordinary user's own.
 
-    `programs` are the trusted tools by profile, `shown` further places that they may read.
+    `programs` are the trusted tools by profile.
     """
 
     launcher: Launcher
@@ -93,7 +93,6 @@ class Trust:
     first_uid: int | None
     folders: Folders
     programs: Mapping[str, Path]
-    shown: tuple[str, ...] = ()
 
     def owner(self, slot: int) -> tuple[int, int] | None:
         """User and group of the tool in a slot, where it has its own."""
@@ -115,8 +114,8 @@ class Trust:
                 "environment": {**order.profile.environment(), **order.command.environment},
                 "user": user,
                 "landlock_abi": self.landlock_abi,
-                "libraries": [*found.libraries, *self.shown],
-                "files": found.files,
+                "readable": found.readable,
+                "loaders": found.loaders,
                 "devices": found.devices[_WRITABLE_DEVICES:],
                 "writable_devices": found.devices[:_WRITABLE_DEVICES],
                 "rlimits": _kernel_limits(order.profile, order.limits, own_user=user is not None),
@@ -142,13 +141,13 @@ def _kernel_limits(profile: Profile, limits: Limits, *, own_user: bool) -> dict[
     }
 
 
-def identify_trusted(trust: Trust, site: Path, profiles: Mapping[str, Profile]) -> Identity:
+def identify_trusted(programs: Mapping[str, Path], site: Path, profiles: Mapping[str, Profile]) -> Identity:
     """What results in tier D depend on; nothing of nsjail, so its digests are empty. Blocking."""
     policy = hashlib.sha256(text(_RULES).encode()).hexdigest()
     common = {"policy": policy, "confine": file_digest(CONFINE), "tier": "D"}
     environments = {}
     for name, profile in profiles.items():
-        program = file_digest(trust.programs[name]) if name in trust.programs else ""
+        program = file_digest(programs[name]) if name in programs else ""
         content = json.dumps({**common, "profile": asdict(profile), "program": program}, sort_keys=True)
         environments[name] = hashlib.sha256(content.encode()).hexdigest()
     return Identity(

@@ -160,9 +160,12 @@ class LandlockSandbox:
             place = self._around.site / profile.trusted.program if profile.trusted is not None else None
             if place is not None and os.access(place, os.X_OK):
                 programs[name] = place.resolve()
-        folders = Folders(self._temporary, shared=first_uid is not None)
-        trust = Trust(Launcher({}, private_view=False), self._around.python, abi, first_uid, folders, programs)
-        return trust, identify_trusted(trust, self._around.site, self._profiles)
+        identity = identify_trusted(programs, self._around.site, self._profiles)
+        try:
+            folders = Folders(self._temporary, shared=first_uid is not None)
+        except OSError as error:
+            raise SandboxUnavailable(f"no private folder can be kept in {self._temporary}: {error}") from None
+        return Trust(Launcher({}, private_view=False), self._around.python, abi, first_uid, folders, programs), identity
 
     def _report(self, name: str, trust: Trust, identity: Identity) -> ProfileReport:
         missing = self._missing(self._profiles[name], trust)

@@ -134,8 +134,8 @@ def _restrict_files(order: Mapping[str, Any]) -> None:
         _allow(ruleset, WORKSPACE, _WORK)
         _allow(ruleset, PROGRAM, _READ_FILE | _EXECUTE)
         for paths, rights in (
-            (order["libraries"], _READ | _EXECUTE),
-            (order["files"], _READ),
+            (order["readable"], _READ),
+            (order["loaders"], _READ_FILE | _EXECUTE),
             (order["devices"], _READ_FILE),
             (order["writable_devices"], _READ_FILE | _WRITE_FILE),
         ):

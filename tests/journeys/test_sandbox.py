@@ -81,8 +81,8 @@ def test_a_host_without_jails(tmp_path: Path) -> None:
     (tmp_path / "bad.py").write_text("import os\n")
     linted = host.bailey("sandbox", "run", "--profile", "lint", str(tmp_path / "bad.py"))
     assert (linted.returncode, "F401" in linted.stdout) == (3, True)
-    for words in (("sandbox", "run", str(tmp_path / "bad.py")), ("sandbox", "test")):
-        other = host.bailey(*words)
+    for command in (("sandbox", "run", str(tmp_path / "bad.py")), ("sandbox", "test")):
+        other = host.bailey(*command)
         assert (other.returncode, other.stdout) == (1, "")
         assert "tier D" in other.stderr
     assert "generated code does not run here" in host.bailey("config", "check", "--host").stdout

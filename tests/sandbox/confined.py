@@ -69,7 +69,7 @@ def hostile_run(
 ) -> ConfinedRun:
     """The run of a program text; further keywords are fields of `Command`."""
     command = Command(("python", "-IBc", program), profile="hostile", **more)  # type: ignore[arg-type]  # fields of Command
-    identity = identify_trusted(trust, SITE, {"hostile": HOSTILE})
+    identity = identify_trusted(trust.programs, SITE, {"hostile": HOSTILE})
     caps = Caps(16, 1 << 20)
     return ConfinedRun(trust, Order(command, HOSTILE, HOSTILE.effective(limits), caps, 0, identity, on_progress=hear))
 

@@ -39,6 +39,7 @@ from sandbox.spec import SandboxSpec
 from sandbox.validate import UnsafeProfile
 from tests.sandbox.confined import FIRST_UID, WITHOUT_JAILS, is_root, make_landlock, temporary_folder
 from tests.sandbox.sandboxes import SITE
+from tests.sandbox.test_remote import asking, served
 
 module_loop = pytest.mark.asyncio(loop_scope="module")
 pytestmark = pytest.mark.skipif(landlock_abi() < 4, reason="tier D takes Landlock ABI 4")
@@ -178,6 +179,19 @@ async def test_what_doctor_says(sandbox: LandlockSandbox) -> None:
 
 
 @module_loop
+async def test_behind_a_server(sandbox: LandlockSandbox, temporary: Path) -> None:
+    """The client's proof is a linter's there, too; what refuses says why."""
+    with temporary_folder() as place:
+        async with served(sandbox, place / "socket") as url, asking(url) as client:
+            await client.check()
+            assert (await client.diagnose()) == (await sandbox.diagnose())
+            result = await client.run(lint("check", "--isolated", "--output-format=concise", "x.py"))
+            assert (result.exit_code, result.facts["tier"]) == (1, "D")
+            with pytest.raises(SandboxUnavailable, match="it can execute generated code"):
+                await client.run(Command(("python",)))
+
+
+@module_loop
 async def test_hostile_programs_are_not_tried(sandbox: LandlockSandbox) -> None:
     with pytest.raises(SandboxUnavailable, match="In tier D no hostile program is run"):
         _ = [finding async for finding in self_check(sandbox)]
@@ -227,6 +241,14 @@ except Exception as error: print(error)
         ["unshare", "--map-root-user", sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True
     )
     assert f"the user ids from {FIRST_UID} do not exist" in said.stdout
+
+
+@module_loop
+async def test_a_folder_for_workspaces_that_does_not_exist(temporary: Path) -> None:
+    sandbox = make_landlock(temporary / "gone")
+    with pytest.raises(SandboxUnavailable, match=r"no private folder can be kept in .*gone"):
+        await sandbox.check()
+    await sandbox.close()
 
 
 @module_loop

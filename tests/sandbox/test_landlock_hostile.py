@@ -8,6 +8,7 @@ import json
 import os
 import platform
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -104,8 +105,10 @@ seen = {
 
 
 async def test_other_programs_cannot_be_executed(trust: Trust) -> None:
-    found = await said(trust, 'seen = {p: attempt(lambda: os.execv(p, [p])) for p in ("/bin/sh", "/usr/bin/env")}')
-    assert set(found.values()) == {"EACCES"}
+    found = (path for path in Path("/usr/lib").rglob("*.so*") if path.is_file() and os.access(path, os.X_OK))
+    libraries = [str(path) for path in found if not path.name.startswith("ld")][:1]
+    program = f'seen = {{p: attempt(lambda: os.execv(p, [p])) for p in ("/bin/sh", *{libraries!r})}}'
+    assert set((await said(trust, program)).values()) == {"EACCES"}
 
 
 async def test_what_exists_can_be_seen(trust: Trust) -> None:
@@ -155,6 +158,24 @@ except OSError: print("no process")
 """
     result = await run_hostile(trust, f"import os\n{program}")
     assert (result.stdout, result.stderr) == (b"a thread\nno process\n", b"")
+
+
+@pytest.mark.parametrize("abi", [4, 5, 6])
+async def test_older_landlock_holds_the_same(trust: Trust, abi: int) -> None:
+    """What it does not know, the filter denies."""
+    if abi > landlock_abi():
+        pytest.skip(f"this kernel offers ABI {landlock_abi()}")
+    program = f"""
+seen = {{
+    "read": attempt(lambda: open("/etc/passwd").read()),
+    "write": attempt(lambda: open("/tmp/made", "w")),
+    "connect": attempt(lambda: socket.create_connection(("127.0.0.1", 9))),
+    "signal": attempt(lambda: os.kill({os.getpid()}, 0)),
+    "work": attempt(lambda: open("made", "w")),
+}}
+"""
+    expected = {"read": "EACCES", "write": "EACCES", "connect": "EPERM", "signal": "EPERM", "work": "done"}
+    assert await said(replace(trust, landlock_abi=abi), program) == expected
 
 
 @on_x86_64
