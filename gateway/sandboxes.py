@@ -117,7 +117,7 @@ def _own(spec: SandboxSpec, settings: Settings) -> NsjailSandbox:
 
 
 def _for_linters(spec: SandboxSpec, settings: Settings, error: SandboxUnavailable) -> LandlockSandbox:
-    shortfalls = error.failures if isinstance(error, CannotIsolate) else (f"tiers A to C: {error}",)
+    shortfalls = error.failures if isinstance(error, CannotIsolate) else (f"tiers A to C: {error}".rstrip("."),)
     around = Surroundings(Path(sys.executable).resolve(), _site(settings))
     return LandlockSandbox(spec, around, Path(tempfile.gettempdir()), shortfalls)
 

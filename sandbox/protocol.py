@@ -166,7 +166,10 @@ class CommandRunner(Protocol):
     """Runs commands in isolation. Cancelling the call kills the whole process tree."""
 
     async def run(self, command: Command, on_progress: OnProgress | None = None) -> Result:
-        """Run one command. Raises `SandboxError` when the machine, not the program, failed."""
+        """Run one command. Raises `SandboxError` when the machine, not the program, failed.
+
+        In tier D every profile but the trusted linters' raises `SandboxUnavailable`.
+        """
         ...
 
 

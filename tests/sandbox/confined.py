@@ -36,6 +36,9 @@ WITHOUT_JAILS = (
     "sh",
 )
 
+# Root as most containers have it: for other users, but not to mount.
+ROOT_WITHOUT_MOUNTS = ("setpriv", "--bounding-set=-sys_admin,-sys_ptrace")
+
 
 @contextmanager
 def temporary_folder() -> Iterator[Path]:

@@ -37,7 +37,14 @@ from sandbox.prove import CannotIsolate
 from sandbox.selfcheck import self_check
 from sandbox.spec import SandboxSpec
 from sandbox.validate import UnsafeProfile
-from tests.sandbox.confined import FIRST_UID, WITHOUT_JAILS, is_root, make_landlock, temporary_folder
+from tests.sandbox.confined import (
+    FIRST_UID,
+    ROOT_WITHOUT_MOUNTS,
+    WITHOUT_JAILS,
+    is_root,
+    make_landlock,
+    temporary_folder,
+)
 from tests.sandbox.sandboxes import SITE
 from tests.sandbox.test_remote import asking, served
 
@@ -293,8 +300,11 @@ async def test_when_no_jail_can_be_made(monkeypatch: pytest.MonkeyPatch, error: 
 
 
 @module_loop
-async def test_an_ordinary_user_on_a_host_without_jails(temporary: Path) -> None:
-    """Really without: nsjail fails there, and the linter works with the user's own id."""
+@pytest.mark.parametrize("within", [WITHOUT_JAILS, ROOT_WITHOUT_MOUNTS], ids=["ordinary user", "root"])
+async def test_a_host_without_jails(temporary: Path, within: tuple[str, ...]) -> None:
+    """Really without: nsjail fails there, and the linter works, by the user's own id or by one that root gives."""
+    if within is ROOT_WITHOUT_MOUNTS and not is_root():
+        pytest.skip("only root has rights to lose")
     program = """
 import asyncio
 from pathlib import Path
@@ -311,12 +321,16 @@ async def work():
 asyncio.run(work())
 """
     variables = {"PATH": os.environ["PATH"], "TMPDIR": str(temporary)}
-    command = [*WITHOUT_JAILS, sys.executable, "-c", program]
+    command = [*within, sys.executable, "-c", program]
     said = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True)
     assert said.returncode == 0, said.stderr
     facts, shortfalls = said.stdout.splitlines()
-    assert facts == "D False 1"
-    assert all(f"tier {tier}: " in shortfalls for tier in "ABC")
+    if within is ROOT_WITHOUT_MOUNTS:
+        assert facts == "D True 1"
+        assert shortfalls.startswith("tiers A to C: This process is root without the capabilities")
+    else:
+        assert facts == "D False 1"
+        assert all(f"tier {tier}: " in shortfalls for tier in "ABC")
 
 
 @module_loop
