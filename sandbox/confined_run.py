@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from sandbox.collect import Collection, collect, compile_globs
 from sandbox.confined_process import ConfinedProcess
 from sandbox.confinement import Trust
-from sandbox.folders import Filling, RunFolder
+from sandbox.folders import Contents, RunFolder
 from sandbox.kernel import file_system_identity
 from sandbox.order import Order
 from sandbox.priority import give_way
@@ -67,12 +67,12 @@ class ConfinedRun:
             await self._start(folder)
             started = time.monotonic()
             await self._watch(folder)
-            filling = await finish(folder.filling)
+            contents = await finish(folder.contents)
             files = await finish(lambda: self._collect(folder))
         finally:
             await self._process.close()
             await finish(folder.remove)
-        result = self._result(files, self._is_full(filling), started - began, self._process.ended_at - started)
+        result = self._result(files, self._is_full(contents), started - began, self._process.ended_at - started)
         happening = Happening(
             started_at=started_at.isoformat(timespec="milliseconds"),
             tier="D",
@@ -89,9 +89,9 @@ class ConfinedRun:
         names = tree_names(command.tree) if command.tree is not None else []
         check_names({*names, *command.files})
         written = Workspace(folder.descriptor, *self._owner).fill(command, names)
-        if self._is_full(folder.filling()):
+        if self._is_full(folder.contents()):
             raise InvalidCommand("The files do not fit in the workspace; raise disk_mib or disk_files.")
-        return written
+        return written.by_path()
 
     async def _start(self, folder: RunFolder) -> None:
         program = self._trust.programs[self._order.profile.name]
@@ -114,12 +114,12 @@ class ConfinedRun:
         ended = asyncio.create_task(self._process.wait_ended())
         try:
             while not (await asyncio.wait((ended,), timeout=_LOOK_SECONDS))[0]:
-                now, filling = await finish(self._look), await finish(folder.filling)
+                now, contents = await finish(self._look), await finish(folder.contents)
                 if now.memory_mib > limits.memory_mib:
                     self.stop("out_of_memory")
                 if now.cpu_seconds - self._process.setup_cpu_seconds >= limits.cpu_seconds:
                     self.stop("cpu_limit")
-                if self._is_full(filling):
+                if self._is_full(contents):
                     self.stop("disk_limit")
         finally:
             timer.cancel()
@@ -133,8 +133,8 @@ class ConfinedRun:
         self._most = Usage(max(now.cpu_seconds, self._most.cpu_seconds), max(now.memory_mib, self._most.memory_mib))
         return now
 
-    def _is_full(self, filling: Filling) -> bool:
-        return filling.mib >= self._order.limits.disk_mib or filling.files >= self._order.limits.disk_files
+    def _is_full(self, contents: Contents) -> bool:
+        return contents.mib >= self._order.limits.disk_mib or contents.files >= self._order.limits.disk_files
 
     def _collect(self, folder: RunFolder) -> Collection:
         if not self._order.command.collect:

@@ -23,7 +23,7 @@ _MIB = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Filling:
+class Contents:
     """How much lies in a workspace, folders counted as files."""
 
     mib: float
@@ -37,7 +37,7 @@ class RunFolder:
     path: Path
     descriptor: int
 
-    def filling(self) -> Filling:
+    def contents(self) -> Contents:
         """What it holds now. Blocking; a program may change it meanwhile."""
         size = files = 0
         for entry in walk(self.descriptor, Rejections()):
@@ -47,7 +47,7 @@ class RunFolder:
             except FileNotFoundError:
                 continue
             size += status.st_blocks * 512
-        return Filling(size / _MIB, files)
+        return Contents(size / _MIB, files)
 
     def remove(self) -> None:
         """Close and delete it. Blocking."""

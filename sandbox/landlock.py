@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from sandbox import kernel
@@ -25,7 +26,15 @@ from sandbox.identity import Identity
 from sandbox.launcher import Launcher
 from sandbox.order import Order, nobody_listens
 from sandbox.profile import Profile
-from sandbox.protocol import Command, InvalidCommand, OnProgress, Result, SandboxError, SandboxUnavailable
+from sandbox.protocol import (
+    Command,
+    CommandRunner,
+    InvalidCommand,
+    OnProgress,
+    Result,
+    SandboxError,
+    SandboxUnavailable,
+)
 from sandbox.prove import CannotIsolate, Surroundings
 from sandbox.slots import Slots
 from sandbox.spec import LimitsSpec, SandboxSpec
@@ -67,6 +76,13 @@ class LandlockSandbox:
             caps, waited = Caps(self._spec.collect_files, self._spec.collect_mib * _MIB), time.monotonic() - queued
             order = Order(command, profile, limits, caps, slot, identity, waited, on_progress or nobody_listens)
             return await self._run(ConfinedRun(trust, order))
+
+    @asynccontextmanager
+    async def workspace(self) -> AsyncIterator[CommandRunner]:
+        """See `Sandbox.workspace`: a linter needs none, so entering raises `SandboxUnavailable`."""
+        self._demand_open()
+        raise SandboxUnavailable("In tier D there are no workspaces of several commands; give each command its files.")
+        yield self
 
     def environment_digest(self, profile: str) -> str:
         """See `Sandbox.environment_digest`. Raises `SandboxUnavailable` before the first check or run."""

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from inference.wire.server import Server, bound_socket
 from sandbox.client import RemoteSandbox
-from sandbox.nsjail import NsjailSandbox
 from sandbox.processes import tree
+from sandbox.protocol import Sandbox
 from sandbox.server import create_app
 from sandbox.spec import RemoteSpec
 from sandbox.tls import TlsFiles
@@ -21,7 +21,7 @@ from sandbox.tls import TlsFiles
 
 @asynccontextmanager
 async def served(
-    sandbox: NsjailSandbox, path: Path, most_bytes: int = 1 << 28, tls: ssl.SSLContext | None = None
+    sandbox: Sandbox, path: Path, most_bytes: int = 1 << 28, tls: ssl.SSLContext | None = None
 ) -> AsyncIterator[str]:
     """The sandbox at a socket: at `path`, or with TLS on a port."""
     if tls is None:
