@@ -1,8 +1,8 @@
 """The ways to run a command that the group compares: the interpreter alone, bubblewrap, nsjail by its command line.
 
 Each is an async function that runs a job to its end. Plain nsjail has our limits and our system call policy, and
-control groups of its own where the host has those of version 1; bubblewrap has neither. The interpreter leaves out
-packages of its own (-S), which are covered in our jails.
+control groups of its own where the host has those of version 1; bubblewrap has neither. Packages beside the interpreter
+are covered in both, as in our jails; without a jail the interpreter leaves out all that has to do with them (-S).
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ PYTHON = Path(os.path.realpath(sys.executable))
 SITE = ROOT / ".sandbox-site"
 _CONTROL_GROUPS = [Path("/sys/fs/cgroup", controller, "NSJAIL") for controller in ("memory", "pids")]
 _SHOWN = ("/usr", str(PYTHON.parents[1]), str(SITE))
+_PACKAGES = [str(path) for path in PYTHON.parents[1].glob("lib/python3*/site-packages")]
 _LINKS = ("bin", "lib", "lib64")
 _ENVIRONMENT = {
     "PATH": "/usr/bin:/bin",
@@ -48,10 +49,11 @@ async def bubblewrap(job: Command) -> None:
     shown = [word for path in _SHOWN for word in ("--ro-bind", path, path)]
     links = [word for name in _LINKS for word in ("--symlink", f"usr/{name}", f"/{name}")]
     system = ("--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--chdir", "/job", "--cap-drop", "ALL")
+    covered = [word for path in _PACKAGES for word in ("--tmpfs", path)]
     with _folder(job) as folder:
-        place = ("--bind", str(folder), "/job")
+        place = (*covered, "--bind", str(folder), "/job")
         words = ("bwrap", "--unshare-all", "--die-with-parent", "--new-session", *shown, *links, *place, *system)
-        await _ended((*words, str(PYTHON), "-S", *job.argv[1:]), folder)
+        await _ended((*words, str(PYTHON), *job.argv[1:]), folder)
 
 
 async def nsjail(job: Command) -> None:
@@ -70,10 +72,11 @@ async def nsjail(job: Command) -> None:
     user = ("-u", "1000:0:1", "-g", "1000:0:1") if os.geteuid() == 0 else ()
     with _folder(job) as folder:
         words = (str(nsjail_binary()), "-Mo", "-Q", "--experimental_mnt", "new", "--nice_level", "0", "--iface_no_lo")
-        place = ("-B", f"{folder}:/job", "-D", "/job", "-m", memory)
+        covered = [word for path in _PACKAGES for word in ("-m", f"none:{path}:tmpfs:size=4096")]
+        place = (*covered, "-B", f"{folder}:/job", "-D", "/job", "-m", memory)
         policy = ("--seccomp_string", text("deny.kafel"))
         command = (*words, *shown, *links, *place, *held, *groups, *told, *policy, *user, "--")
-        await _ended((*command, str(PYTHON), "-S", *job.argv[1:]), folder)
+        await _ended((*command, str(PYTHON), *job.argv[1:]), folder)
 
 
 def peers() -> dict[str, Way]:
