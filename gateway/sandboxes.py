@@ -25,14 +25,14 @@ from gateway.listening import listening_socket, stop_on_signals
 from gateway.problems import StartProblem
 from gateway.settings import Settings
 from inference.wire.server import Server
-from sandbox.client import RemoteSandbox
+from sandbox.jails.prove import CannotIsolate, Surroundings
 from sandbox.landlock import LandlockSandbox
 from sandbox.nsjail import NsjailSandbox
 from sandbox.protocol import Sandbox, SandboxUnavailable
-from sandbox.prove import CannotIsolate, Surroundings
-from sandbox.server import create_app, health_of
+from sandbox.service.client import RemoteSandbox
+from sandbox.service.server import create_app, health_of
+from sandbox.service.tls import TlsFiles
 from sandbox.spec import SandboxSpec
-from sandbox.tls import TlsFiles
 from sandbox.validate import UnsafeProfile
 
 _REFRESH_SECONDS = 60.0

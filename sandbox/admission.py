@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from sandbox.collect import compile_globs
+from sandbox.files.collect import compile_globs
+from sandbox.files.workspace import check_names
 from sandbox.profile import Profile
 from sandbox.protocol import Command, InvalidCommand
-from sandbox.workspace import check_names
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _MAX_COMMAND_LINE_BYTES = 1 << 17

@@ -16,15 +16,17 @@ from pathlib import Path
 from sandbox import kernel
 from sandbox.admission import demand_possible
 from sandbox.catalogue import load, profile_names
-from sandbox.collect import Caps
-from sandbox.confined_run import ConfinedRun
-from sandbox.confinement import LINTER_PROBE, Trust, demand_landlock, demand_linted, identify_trusted
 from sandbox.diagnosis import advice
 from sandbox.doctor import MEANINGS, ProfileReport, Report
-from sandbox.folders import Folders
+from sandbox.files.collect import Caps
 from sandbox.identity import Identity
+from sandbox.jails.prove import CannotIsolate, Surroundings
 from sandbox.launcher import Launcher
+from sandbox.linters.confined_run import ConfinedRun
+from sandbox.linters.confinement import Trust, demand_landlock, identify_trusted
+from sandbox.linters.folders import Folders
 from sandbox.order import Order, nobody_listens
+from sandbox.probes import LINTER_PROBE, demand_linted
 from sandbox.profile import Profile
 from sandbox.protocol import (
     Command,
@@ -35,7 +37,6 @@ from sandbox.protocol import (
     SandboxError,
     SandboxUnavailable,
 )
-from sandbox.prove import CannotIsolate, Surroundings
 from sandbox.slots import Slots
 from sandbox.spec import LimitsSpec, SandboxSpec
 from sandbox.threads import finish, settle

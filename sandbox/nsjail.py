@@ -15,12 +15,19 @@ from pathlib import Path
 
 from sandbox.admission import demand_possible
 from sandbox.catalogue import load, profile_names
-from sandbox.collect import Caps
-from sandbox.doctor import Report, report
-from sandbox.host import Host
-from sandbox.identity import Identity, identify
+from sandbox.doctor import Report
+from sandbox.files.collect import Caps
+from sandbox.files.remains import Remains
+from sandbox.identity import Identity
+from sandbox.jails.host import Host
+from sandbox.jails.identify import identify
+from sandbox.jails.prove import Surroundings, prove
+from sandbox.jails.report import report
+from sandbox.jails.run import Run
+from sandbox.jails.warm import Pool
 from sandbox.order import Order, nobody_listens
 from sandbox.persistent import PersistentWorkspace
+from sandbox.probes import PROBE, demand_isolated
 from sandbox.profile import Profile
 from sandbox.protocol import (
     Command,
@@ -32,13 +39,9 @@ from sandbox.protocol import (
     SandboxOverloaded,
     SandboxUnavailable,
 )
-from sandbox.prove import PROBE, Surroundings, demand_isolated, prove
-from sandbox.remains import Remains
-from sandbox.run import Run
 from sandbox.slots import Slots
 from sandbox.spec import LimitsSpec, SandboxSpec
 from sandbox.threads import finish, settle
-from sandbox.warm import Pool
 
 _UNPROVEN = "The environment is known once the host is proven; call `check` first."
 _MIB = 1 << 20

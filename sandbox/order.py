@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sandbox.collect import Caps
+from sandbox.files.collect import Caps
+from sandbox.files.remains import Remains
 from sandbox.identity import Identity
 from sandbox.profile import Profile
 from sandbox.protocol import Command, Limits, OnProgress, Progress
-from sandbox.remains import Remains
 
 
 def nobody_listens(_: Progress) -> None:

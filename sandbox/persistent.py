@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from sandbox.files.remains import Remains
 from sandbox.protocol import Command, InvalidCommand, OnProgress, Result
-from sandbox.remains import Remains
 from sandbox.threads import finish
 
 RunWithRemains = Callable[[Remains, Command, OnProgress | None], Awaitable[Result]]

@@ -174,7 +174,7 @@ def serve(
 
 def _door(listen: str, *files: Path | None) -> Door:
     from gateway.sandboxes import Door
-    from sandbox.tls import TlsFiles
+    from sandbox.service.tls import TlsFiles
 
     given = [file for file in files if file is not None]
     if listen.startswith("unix:/"):

@@ -1,7 +1,7 @@
 # ruff: noqa: PTH109, PTH118, PTH120, PTH123, S102 - pathlib would be an import that the job can see, and to run the job's code is the purpose
 """What a warm jail runs before its job: it boots, waits at the gate and becomes the program. Nothing imports it.
 
-`sandbox/warm.py` hands it to the interpreter as text (`python -c`), so that no file of it is in the jail; nothing
+`sandbox/jails/warm.py` hands it to the interpreter as text (`python -c`), so that no file of it is in the jail; nothing
 foreign has run before `started`. Few imports: what is imported here is there for the job as well. Standard input
 brings eight hexadecimal digits, so many bytes, then the job's own input. The bytes are words with NULs between them:
 the number of the job's variables, NAME=VALUE of each, the command line after `python`.

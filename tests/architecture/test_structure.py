@@ -24,6 +24,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "ledger": {"ledger"},
 }
 
+# The same between the groups within sandbox/; what lies beside them may import `files`, and what joins them all.
+WITHIN_SANDBOX: dict[str, set[str]] = {
+    "files": {"files"},
+    "jails": {"jails", "files"},
+    "linters": {"linters", "files"},
+    "service": {"service", "files"},
+}
+JOINING = {"sandbox/nsjail.py": {"jails", "files"}, "sandbox/landlock.py": {"jails", "linters", "files"}}
+
 # Third-party packages with one home; the value lists path prefixes.
 HOMES: dict[str, tuple[str, ...]] = {
     "llama_cpp": ("inference/llamacpp",),
@@ -38,7 +47,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "sqlalchemy": ("ledger/store",),
     "alembic": ("ledger/store",),
     "aiohttp": ("inference/http.py", "inference/wire/connections.py"),
-    "httpx": ("inference/weights/", "gateway/client.py", "sandbox/client.py"),
+    "httpx": ("inference/weights/", "gateway/client.py", "sandbox/service/client.py"),
     "huggingface_hub": ("inference/weights/hub.py",),
     "httpx2": ("inference/weights/hub.py",),
     "s3fs": ("inference/weights/object_storage.py",),
@@ -94,6 +103,15 @@ def test_imports_point_one_way(path: Path) -> None:
     package = path.relative_to(ROOT).parts[0]
     ours = {module.split(".")[0] for module in imported_modules(parse(path))} & {*MEASURED}
     assert ours <= MAY_IMPORT[package], f"{package} may import only {sorted(MAY_IMPORT[package])}"
+
+
+@pytest.mark.parametrize("path", sources("sandbox"), ids=relative)
+def test_imports_within_the_sandbox_point_one_way(path: Path) -> None:
+    own = path.relative_to(ROOT).parts[1]
+    allowed = WITHIN_SANDBOX.get(own) or JOINING.get(relative(path), {"files"})
+    modules = (module.split(".") for module in imported_modules(parse(path)))
+    groups = {words[1] for words in modules if words[0] == "sandbox" and len(words) > 1} & {*WITHIN_SANDBOX}
+    assert groups <= allowed, f"{relative(path)} may import only {sorted(allowed)} of them"
 
 
 @pytest.mark.parametrize("path", sources(*PRODUCT), ids=relative)

@@ -17,11 +17,11 @@ import httpx
 import pytest
 
 from sandbox.catalogue import text
-from sandbox.client import RemoteSandbox
 from sandbox.protocol import Command, SandboxUnavailable
 from sandbox.selfcheck import self_check
+from sandbox.service.client import RemoteSandbox
+from sandbox.service.tls import TlsFiles
 from sandbox.spec import RemoteSpec
-from sandbox.tls import TlsFiles
 from tests.helm.box import CAPABILITIES
 from tests.helm.chart import CHART, ROOT, Object, objects
 from tests.sandbox.certificates import Authority

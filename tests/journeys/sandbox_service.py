@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from sandbox.processes import tree
-from sandbox.tls import TlsFiles
+from sandbox.service.tls import TlsFiles
 from tests.journeys.appliance import ROOT, SCRIPTED, Appliance
 
 PATIENCE_SECONDS = 60

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from gateway.cli.app import app
 from sandbox.catalogue import profile_names
-from sandbox.confinement import landlock_abi
+from sandbox.linters.confinement import landlock_abi
 from sandbox.processes import tree
 from sandbox.selfcheck import CHECKS
 from tests.journeys.appliance import SCRIPTED, Appliance

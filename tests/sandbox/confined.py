@@ -10,16 +10,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from sandbox.catalogue import load
-from sandbox.collect import Caps
-from sandbox.confined_run import ConfinedRun
-from sandbox.confinement import Trust, demand_landlock, identify_trusted
-from sandbox.folders import Folders
+from sandbox.files.collect import Caps
+from sandbox.jails.prove import Surroundings
 from sandbox.landlock import LandlockSandbox
 from sandbox.launcher import Launcher
+from sandbox.linters.confined_run import ConfinedRun
+from sandbox.linters.confinement import Trust, demand_landlock, identify_trusted
+from sandbox.linters.folders import Folders
 from sandbox.order import Order, nobody_listens
 from sandbox.profile import Trusted
 from sandbox.protocol import Command, Limits, OnProgress, Result
-from sandbox.prove import Surroundings
 from sandbox.spec import SandboxSpec
 from tests.sandbox.sandboxes import BASE_INTERPRETER, SITE
 

@@ -11,12 +11,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from inference.wire.server import Server, bound_socket
-from sandbox.client import RemoteSandbox
 from sandbox.processes import tree
 from sandbox.protocol import Sandbox
-from sandbox.server import create_app
+from sandbox.service.client import RemoteSandbox
+from sandbox.service.server import create_app
+from sandbox.service.tls import TlsFiles
 from sandbox.spec import RemoteSpec
-from sandbox.tls import TlsFiles
 
 
 @asynccontextmanager

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.call_filter import MACHINES, Instruction, assemble
-from sandbox.confinement import rules
+from sandbox.linters.call_filter import MACHINES, Instruction, assemble
+from sandbox.linters.confinement import rules
 
 ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 ALLOW, KILL = "allow", "kill"

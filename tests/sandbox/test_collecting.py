@@ -6,8 +6,8 @@ import json
 
 import pytest
 
+from sandbox.files.walk import MAX_LEVELS
 from sandbox.nsjail import NsjailSandbox
-from sandbox.walk import MAX_LEVELS
 from tests.sandbox.sandboxes import run_python
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.usefixtures("aftermath")]

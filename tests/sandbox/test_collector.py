@@ -14,8 +14,8 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sandbox.collect import Caps, Collection, collect, compile_globs
-from sandbox.walk import MAX_LEVELS
+from sandbox.files.collect import Caps, Collection, collect, compile_globs
+from sandbox.files.walk import MAX_LEVELS
 
 KINDS = ("file", "link out", "link in", "hard link", "fifo", "socket", "device", "sparse", "folder", "link to folder")
 SECRET = b"from outside"

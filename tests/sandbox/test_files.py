@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sandbox.collect import Caps, collect, compile_globs
+from sandbox.files.collect import Caps, collect, compile_globs
+from sandbox.files.walk import MAX_LEVELS
+from sandbox.files.workspace import MAX_NAME_BYTES, check_names, tree_names
 from sandbox.kernel import mount
 from sandbox.nsjail import NsjailSandbox
 from sandbox.protocol import Command, InvalidCommand, Limits
-from sandbox.walk import MAX_LEVELS
-from sandbox.workspace import MAX_NAME_BYTES, check_names, tree_names
 from tests.sandbox.sandboxes import SITE, make_sandbox, run_python
 
 session_loop = pytest.mark.asyncio(loop_scope="session")

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import cgroup
 from sandbox.diagnosis import explain
+from sandbox.jails import cgroup
 from sandbox.nsjail import NsjailSandbox
 from sandbox.protocol import Limits, SandboxUnavailable
 from sandbox.spec import LimitsSpec, SandboxSpec, Tier

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import cgroup
+from sandbox.jails import cgroup
 from sandbox.nsjail import NsjailSandbox
 from tests.sandbox import hostile
 from tests.sandbox.sandboxes import CONTROL_GROUPS, run_python

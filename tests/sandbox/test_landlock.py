@@ -12,8 +12,8 @@ import pytest
 import pytest_asyncio
 
 from sandbox.catalogue import profile_names
-from sandbox.confinement import landlock_abi
 from sandbox.landlock import LandlockSandbox
+from sandbox.linters.confinement import landlock_abi
 from sandbox.protocol import (
     Command,
     InvalidCommand,

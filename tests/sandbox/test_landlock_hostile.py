@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.confined_process import ConfinedProcess
-from sandbox.confinement import Trust, landlock_abi, rules
+from sandbox.linters.confined_process import ConfinedProcess
+from sandbox.linters.confinement import Trust, landlock_abi, rules
 from sandbox.protocol import Limits, Outcome, SandboxUnavailable
 from tests.sandbox.confined import hostile_run, hostile_trust, is_root, run_hostile, temporary_folder
 

@@ -15,13 +15,14 @@ import pytest
 
 from gateway.sandboxes import opened_sandbox
 from gateway.settings import Settings
-from sandbox import confinement
-from sandbox.confinement import LINTER_PROBE, landlock_abi
-from sandbox.folders import sweep
+from sandbox.jails.prove import CannotIsolate
+from sandbox.linters import confinement
+from sandbox.linters.confinement import landlock_abi
+from sandbox.linters.folders import sweep
+from sandbox.probes import LINTER_PROBE
 from sandbox.protocol import (
     SandboxUnavailable,
 )
-from sandbox.prove import CannotIsolate
 from sandbox.spec import SandboxSpec
 from sandbox.validate import UnsafeProfile
 from tests.sandbox.confined import (
@@ -142,7 +143,7 @@ import asyncio
 from pathlib import Path
 from gateway.sandboxes import opened_sandbox
 from gateway.settings import Settings
-from sandbox.confinement import LINTER_PROBE
+from sandbox.probes import LINTER_PROBE
 from sandbox.spec import SandboxSpec
 from tests.sandbox.sandboxes import SITE
 async def work():

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from sandbox.client import RemoteSandbox
 from sandbox.protocol import Command, InvalidCommand, SandboxOverloaded
+from sandbox.service.client import RemoteSandbox
 from sandbox.spec import SandboxSpec
 from tests.sandbox.sandboxes import make_sandbox
 from tests.sandbox.service import asking, nothing_runs, served

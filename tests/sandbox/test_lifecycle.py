@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from sandbox import processes
-from sandbox.jail import Jail
+from sandbox.jails.jail import Jail
 from sandbox.launcher import Launcher
 from sandbox.nsjail import NsjailSandbox
 from sandbox.protocol import Command, SandboxError, SandboxOverloaded, SandboxUnavailable

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from sandbox import cgroup, priority
+from sandbox import priority
+from sandbox.jails import cgroup
 from sandbox.nsjail import NsjailSandbox
 from sandbox.protocol import Limits
 from sandbox.spec import SandboxSpec

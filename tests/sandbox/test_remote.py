@@ -16,7 +16,6 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from sandbox.client import RemoteSandbox
 from sandbox.nsjail import NsjailSandbox
 from sandbox.processes import tree
 from sandbox.protocol import (
@@ -31,9 +30,10 @@ from sandbox.protocol import (
     SandboxUnreachable,
     Started,
 )
-from sandbox.server import create_app, health_of
+from sandbox.service.client import RemoteSandbox
+from sandbox.service.server import create_app, health_of
+from sandbox.service.wire import Event
 from sandbox.spec import SandboxSpec
-from sandbox.wire import Event
 from tests.sandbox.certificates import Authority
 from tests.sandbox.sandboxes import demand_record, make_sandbox, run_python
 from tests.sandbox.service import asking, nothing_runs, served

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from inference.wire.server import Server
-from sandbox.client import RemoteSandbox
 from sandbox.processes import tree
 from sandbox.protocol import Command, SandboxError, SandboxUnreachable
-from sandbox.server import create_app
+from sandbox.service.client import RemoteSandbox
+from sandbox.service.server import create_app
 from sandbox.spec import RemoteSpec, SandboxSpec
 from tests.sandbox.sandboxes import make_sandbox
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.files.workspace import Workspace
 from sandbox.kernel import mount
 from sandbox.protocol import Command, InvalidCommand
-from sandbox.workspace import Workspace
 
 RENAME_EXCHANGE = 2
 

@@ -15,8 +15,9 @@ import httpx
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError
 
-from sandbox.confinement import LINTER_PROBE, demand_linted
 from sandbox.doctor import Report
+from sandbox.files.workspace import read_tree
+from sandbox.probes import LINTER_PROBE, PROBE, demand_isolated, demand_linted
 from sandbox.protocol import (
     Command,
     CommandRunner,
@@ -27,12 +28,10 @@ from sandbox.protocol import (
     SandboxUnavailable,
     SandboxUnreachable,
 )
-from sandbox.prove import PROBE, demand_isolated
+from sandbox.service.tls import TlsFiles
+from sandbox.service.wire import MOST_REQUEST_BYTES, SIGN_OF_LIFE_SECONDS, Asked, Event
 from sandbox.spec import RemoteSpec
 from sandbox.threads import finish, settle
-from sandbox.tls import TlsFiles
-from sandbox.wire import MOST_REQUEST_BYTES, SIGN_OF_LIFE_SECONDS, Asked, Event
-from sandbox.workspace import read_tree
 
 _CONNECT_SECONDS, _CONNECT_TRIES = 5.0, 3
 _SILENCE_SECONDS = 4 * SIGN_OF_LIFE_SECONDS

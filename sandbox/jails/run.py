@@ -14,9 +14,12 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from sandbox.collect import Collection, collect, compile_globs
-from sandbox.host import Host
-from sandbox.jail import COLD_OPENING, cold_gate
+from sandbox.files.collect import Collection, collect, compile_globs
+from sandbox.files.workspace import Filling, Workspace, check_names, tree_names
+from sandbox.jails.host import Host
+from sandbox.jails.jail import COLD_OPENING, cold_gate
+from sandbox.jails.standing import Standing
+from sandbox.jails.warm import WarmJail, opening
 from sandbox.kernel import file_system_identity
 from sandbox.order import Order
 from sandbox.priority import give_way
@@ -33,11 +36,8 @@ from sandbox.protocol import (
     Started,
 )
 from sandbox.record import Happening, write_record
-from sandbox.standing import Standing
 from sandbox.threads import finish
 from sandbox.verdict import Observation, judge, read_ending
-from sandbox.warm import WarmJail, opening
-from sandbox.workspace import Filling, Workspace, check_names, tree_names
 
 _LOOK_SECONDS = 0.05
 

@@ -9,9 +9,9 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 
-from sandbox.cgroup import Group
-from sandbox.host import Host
-from sandbox.jail import Jail
+from sandbox.jails.cgroup import Group
+from sandbox.jails.host import Host
+from sandbox.jails.jail import Jail
 from sandbox.protocol import Limits
 from sandbox.threads import finish
 

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from sandbox.confinement import Trust
+from sandbox.linters.confinement import Trust
 from sandbox.protocol import OutputStream, SandboxUnavailable
 from sandbox.streams import Drain, Feed
 

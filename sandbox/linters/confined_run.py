@@ -13,11 +13,12 @@ import time
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from sandbox.collect import Collection, collect, compile_globs
-from sandbox.confined_process import ConfinedProcess
-from sandbox.confinement import Trust
-from sandbox.folders import Contents, RunFolder
+from sandbox.files.collect import Collection, collect, compile_globs
+from sandbox.files.workspace import Workspace, check_names, tree_names
 from sandbox.kernel import file_system_identity
+from sandbox.linters.confined_process import ConfinedProcess
+from sandbox.linters.confinement import Trust
+from sandbox.linters.folders import Contents, RunFolder
 from sandbox.order import Order
 from sandbox.priority import give_way
 from sandbox.processes import Usage, usage_alone
@@ -34,7 +35,6 @@ from sandbox.protocol import (
 from sandbox.record import Happening, write_record
 from sandbox.threads import finish
 from sandbox.verdict import Ending, Observation, judge
-from sandbox.workspace import Workspace, check_names, tree_names
 
 _LOOK_SECONDS = 0.05
 

@@ -13,12 +13,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from sandbox.catalogue import text
-from sandbox.host import Host
+from sandbox.jails.host import Host
+from sandbox.jails.standing import Standing
 from sandbox.order import Order
 from sandbox.profile import WORKSPACE, Profile
 from sandbox.protocol import Command, Limits, SandboxError
 from sandbox.spec import SandboxSpec
-from sandbox.standing import Standing
 from sandbox.threads import settle
 
 _IMPORTED = {"python": "", "pytest": "pytest"}

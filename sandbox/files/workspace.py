@@ -17,10 +17,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sandbox.files.remains import Remains
+from sandbox.files.walk import MAX_LEVELS, Entry, Refused, Rejections, demand_unicode, opened, walk
 from sandbox.kernel import file_system_identity, open_inside
 from sandbox.protocol import Command, FileDigest, InvalidCommand
-from sandbox.remains import Remains
-from sandbox.walk import MAX_LEVELS, Entry, Refused, Rejections, demand_unicode, opened, walk
 
 MAX_NAME_BYTES = 255
 

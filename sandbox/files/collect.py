@@ -10,8 +10,8 @@ import os
 import re
 from dataclasses import dataclass, field
 
+from sandbox.files.walk import Entry, Refused, Rejections, opened, walk
 from sandbox.protocol import InvalidCommand, Rejection
-from sandbox.walk import Entry, Refused, Rejections, opened, walk
 
 _PIECE = 1 << 20
 

@@ -17,35 +17,22 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
-from sandbox.call_filter import MACHINES, Calls, assemble
 from sandbox.catalogue import text
-from sandbox.folders import Folders
 from sandbox.identity import Identity
 from sandbox.interpreter import file_digest, installed
 from sandbox.launcher import Launcher
+from sandbox.linters.call_filter import MACHINES, Calls, assemble
+from sandbox.linters.folders import Folders
 from sandbox.order import Order
 from sandbox.profile import BACKSTOP_SECONDS, Profile
-from sandbox.protocol import Command, Limits, Result, SandboxUnavailable
+from sandbox.protocol import Limits, SandboxUnavailable
 
-CONFINE = Path(__file__).parent / "profiles" / "confine.py"
+CONFINE = Path(__file__).parents[1] / "profiles" / "confine.py"
 LEAST_ABI = 4  # the first that holds TCP
 _RULES = "confined.toml"
 _WRITABLE_DEVICES = 2
 _CREATE_RULESET, _VERSION = 444, 1
 _MIB = 1 << 20
-
-LINTER_PROBE = Command(
-    ("python", "-m", "ruff", "check", "--isolated", "--no-cache", "--output-format=concise", "probe.py"),
-    profile="lint",
-    files={"probe.py": b"import os\n"},
-)
-
-
-def demand_linted(result: Result) -> None:
-    """Raise `SandboxUnavailable` unless the linter found what is in its probe."""
-    if result.exit_code != 1 or b"F401" not in result.stdout:
-        said = (result.stderr or result.stdout).decode(errors="replace").strip()[-500:]
-        raise SandboxUnavailable(f"the linter does not run as it should ({result.outcome}): {said}")
 
 
 class Rules(Calls):

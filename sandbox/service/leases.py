@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from sandbox.protocol import CommandRunner, InvalidCommand, Sandbox, SandboxError
-from sandbox.wire import LINES, SIGN_OF_LIFE_SECONDS, Event, failure_event
+from sandbox.service.wire import LINES, SIGN_OF_LIFE_SECONDS, Event, failure_event
 
 
 class Leases:

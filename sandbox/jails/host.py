@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox.catalogue import text
-from sandbox.cgroup import Group, Hierarchy
 from sandbox.interpreter import Interpreter
+from sandbox.jails.cgroup import Group, Hierarchy
 from sandbox.launcher import Launcher
 from sandbox.profile import OWN_PROCESSES, Profile, Shape
 from sandbox.protocol import Command, Limits, SandboxUnavailable

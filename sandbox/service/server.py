@@ -19,10 +19,9 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from sandbox.doctor import Report
-from sandbox.leases import Leases, departure
 from sandbox.protocol import InvalidCommand, Progress, Sandbox, SandboxError, SandboxOverloaded, Started
-from sandbox.threads import settle
-from sandbox.wire import (
+from sandbox.service.leases import Leases, departure
+from sandbox.service.wire import (
     LINES,
     MOST_REQUEST_BYTES,
     SIGN_OF_LIFE_SECONDS,
@@ -32,6 +31,7 @@ from sandbox.wire import (
     progress_event,
     why_invalid,
 )
+from sandbox.threads import settle
 
 _PROOF_SECONDS = 30.0
 _BODY_SECONDS = 60.0

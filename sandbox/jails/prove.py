@@ -13,39 +13,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sandbox import cgroup, kernel
-from sandbox.collect import Caps
+from sandbox import kernel
 from sandbox.diagnosis import explain
-from sandbox.host import Host, toolchain_source
+from sandbox.files.collect import Caps
 from sandbox.interpreter import inspect
+from sandbox.jails import cgroup
+from sandbox.jails.host import Host, toolchain_source
+from sandbox.jails.run import Run
 from sandbox.launcher import Launcher, dying_with_parent, init_binary, nsjail_binary
 from sandbox.order import Order
+from sandbox.probes import PROBE, demand_isolated
 from sandbox.profile import Profile
-from sandbox.protocol import Command, InvalidCommand, SandboxUnavailable
-from sandbox.run import Run
+from sandbox.protocol import InvalidCommand, SandboxUnavailable
 from sandbox.spec import SandboxSpec
 from sandbox.threads import finish
 from sandbox.tools import provide
 from sandbox.validate import UnsafeProfile, problems, unsafe_sources
-
-_LOOK_AROUND = """
-import os, pwd
-status = {name: value.strip() for name, value in (line.split(":", 1) for line in open("/proc/self/status"))}
-truths = {
-    "no capabilities": not int(status["CapBnd"], 16) and not int(status["CapEff"], 16),
-    "no new privileges": status["NoNewPrivs"] == "1",
-    "a system call policy": status["Seccomp"] == "2",
-    "its own processes": os.getpid() == 2 and os.getppid() == 1,
-    "its own user": os.getuid() == os.geteuid() and pwd.getpwuid(os.getuid()).pw_name == "jail",
-    "no network": len(open("/proc/self/net/route").readlines()) <= 1,
-    "a read-only system": not any(os.access(place, os.W_OK) for place in ("/", "/usr", "/etc", "/jail", "/site")),
-    "a workspace": os.getcwd() == "/work" and os.access("/work", os.W_OK),
-    "readable tools (on the host, chmod -R go+rX helps)": os.access("/site", os.R_OK | os.X_OK)
-    and all(os.access(entry, os.R_OK) for entry in os.scandir("/site")),
-}
-print(", ".join(name for name, holds in truths.items() if not holds) or "isolated")
-"""
-PROBE = Command(("python", "-c", _LOOK_AROUND))
 
 
 class CannotIsolate(SandboxUnavailable):
@@ -169,9 +152,3 @@ async def _probe(host: Host, profile: Profile) -> None:
             f"(chmod -R go+rX)? {error}"
         ) from None
     demand_isolated(result.stdout, result.stderr)
-
-
-def demand_isolated(stdout: bytes, stderr: bytes) -> None:
-    """Raise `SandboxUnavailable` unless the probe found everything as it should be."""
-    if stdout != b"isolated\n":
-        raise SandboxUnavailable(f"a jail lacks: {(stdout or stderr).decode(errors='replace')[-500:]}")

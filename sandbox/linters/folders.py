@@ -13,8 +13,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from sandbox.files.walk import Rejections, walk
 from sandbox.protocol import SandboxUnavailable
-from sandbox.walk import Rejections, walk
 
 _PREFIX = "bailey-trusted-"
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC

@@ -1,0 +1,1 @@
+"""Files into workspaces and out of them, by descriptors that never leave them."""
