@@ -1,6 +1,6 @@
 """What a host gives, in sentences: its tier, what would raise it, and which profiles work.
 
-Only reports what was proven; `nsjail.py` proves it. Called by the command line.
+Only words for what was proven: `jails/report.py` and `landlock.py` fill them, the command line shows them.
 """
 
 from __future__ import annotations
