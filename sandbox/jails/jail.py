@@ -147,7 +147,10 @@ class Jail:
             signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
             await asyncio.shield(self._exited)
         self._feed.close()
-        for drain in (self.stdout, self.stderr, self.report, self.log):
+        drains = (self.stdout, self.stderr, self.report, self.log)
+        if self.pid:  # whoever was left at the gate ends now, and then nobody holds the other ends
+            await asyncio.wait([drain.ended for drain in drains], timeout=_LAST_BYTES_SECONDS)
+        for drain in drains:
             drain.close()
         self._forget("_init_pidfd")
 

@@ -73,7 +73,7 @@ async def test_a_server_that_does_not_want_to_end_is_made_to(tmp_path: Path, mon
 async def test_a_server_does_not_outlive_us(tmp_path: Path, meanwhile: str) -> None:
     """Not even one that was told to end and does not heed it."""
     started, told = tmp_path / "started", tmp_path / "told"
-    command = script(tmp_path, f"trap 'echo 1 > {told}' TERM; echo $$ > {started}; while :; do sleep 1000; done")
+    command = script(tmp_path, f"trap 'echo 1 > {told}' TERM; echo $$ > {started}; while :; do sleep 0.1; done")
     parent = f"""
 import asyncio
 from pathlib import Path

@@ -50,8 +50,13 @@ async def asking(url: str, files: TlsFiles | None = None) -> AsyncIterator[Remot
         await client.close()
 
 
-async def nothing_runs() -> None:
-    """No process of ours is left but those of this test's own."""
-    async with asyncio.timeout(5):
-        while len(tree(os.getpid())) > 1:
+def running() -> set[int]:
+    """This process and all that it has started, by other tests as well."""
+    return set(tree(os.getpid()))
+
+
+async def ended_since(before: set[int]) -> None:
+    """Wait until nothing runs that did not run before."""
+    async with asyncio.timeout(30):
+        while running() - before:
             await asyncio.sleep(0.02)

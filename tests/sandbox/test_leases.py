@@ -13,7 +13,7 @@ from sandbox.protocol import Command, InvalidCommand, SandboxOverloaded
 from sandbox.service.client import RemoteSandbox
 from sandbox.spec import SandboxSpec
 from tests.sandbox.sandboxes import make_sandbox
-from tests.sandbox.service import asking, nothing_runs, served
+from tests.sandbox.service import asking, ended_since, running, served
 
 
 @pytest_asyncio.fixture
@@ -40,7 +40,7 @@ async def test_a_workspace_lasts_as_long_as_its_client_holds_it(remote: RemoteSa
 
 async def test_a_client_that_is_lost_leaves_no_workspace(remote: RemoteSandbox) -> None:
     """Also while a command runs in it."""
-    on = asyncio.Event()
+    on, before = asyncio.Event(), running()
 
     async def use() -> None:
         async with remote.workspace() as workspace, remote.workspace():
@@ -52,7 +52,7 @@ async def test_a_client_that_is_lost_leaves_no_workspace(remote: RemoteSandbox) 
     await on.wait()
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-    await nothing_runs()
+    await ended_since(before)
     async with asyncio.timeout(5):
         while not await _opens_two(remote):
             await asyncio.sleep(0.02)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import ssl
 import time
 from collections.abc import AsyncIterator
@@ -17,7 +16,6 @@ import pytest
 import pytest_asyncio
 
 from sandbox.nsjail import NsjailSandbox
-from sandbox.processes import tree
 from sandbox.protocol import (
     Command,
     InvalidCommand,
@@ -36,7 +34,7 @@ from sandbox.service.wire import Event
 from sandbox.spec import SandboxSpec
 from tests.sandbox.certificates import Authority
 from tests.sandbox.sandboxes import demand_record, make_sandbox, run_python
-from tests.sandbox.service import asking, nothing_runs, served
+from tests.sandbox.service import asking, ended_since, running, served
 
 FOREVER = "import time\nprint('on', flush=True)\ntime.sleep(60)"
 
@@ -102,30 +100,30 @@ async def test_output_comes_while_the_program_runs(remote: RemoteSandbox) -> Non
 
 
 async def test_a_command_whose_client_leaves_is_killed(own: NsjailSandbox, remote: RemoteSandbox) -> None:
-    on = asyncio.Event()
+    on, before = asyncio.Event(), running()
     task = asyncio.create_task(
         remote.run(Command(("python", "-c", FOREVER)), lambda step: on.set() if isinstance(step, Piece) else None)
     )
     await on.wait()
-    assert len(tree(os.getpid())) > 2
+    assert running() - before
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert task.cancelled()
-    await nothing_runs()
+    await ended_since(before)
     assert (await run_python(remote, "print(1)")).ok
 
 
 async def test_closing_ends_what_runs(own: NsjailSandbox, tmp_path: Path) -> None:
     async with served(own, tmp_path / "socket") as url:
         async with asking(url) as client:
-            on = asyncio.Event()
+            on, before = asyncio.Event(), running()
             task = asyncio.create_task(client.run(Command(("python", "-c", FOREVER)), lambda _: on.set()))
             await on.wait()
         with pytest.raises(SandboxError, match="closed"):
             await task
         with pytest.raises(SandboxError, match="closed"):
             await client.run(Command(("true",)))
-        await nothing_runs()
+        await ended_since(before)
 
 
 async def test_errors_keep_their_kind_and_their_sentence(own: NsjailSandbox, remote: RemoteSandbox) -> None:
