@@ -14,8 +14,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from sandbox import kernel
+from sandbox.active import ActiveRuns
 from sandbox.admission import demand_possible
-from sandbox.catalogue import load, profile_names
 from sandbox.diagnosis import advice
 from sandbox.doctor import MEANINGS, ProfileReport, Report
 from sandbox.files.collect import Caps
@@ -25,6 +25,7 @@ from sandbox.launcher import Launcher
 from sandbox.linters.confined_run import ConfinedRun
 from sandbox.linters.confinement import Trust, demand_landlock, identify_trusted
 from sandbox.linters.folders import Folders
+from sandbox.offer import named, offered
 from sandbox.order import Order, nobody_listens
 from sandbox.probes import LINTER_PROBE, demand_linted
 from sandbox.profile import Profile
@@ -38,8 +39,8 @@ from sandbox.protocol import (
     SandboxUnavailable,
 )
 from sandbox.slots import Slots
-from sandbox.spec import LimitsSpec, SandboxSpec
-from sandbox.threads import finish, settle
+from sandbox.spec import SandboxSpec
+from sandbox.threads import finish
 
 _MIB = 1 << 20
 
@@ -55,18 +56,16 @@ class LandlockSandbox:
         self._around = around
         self._temporary = temporary
         self._shortfalls = tuple(shortfalls)
-        own = spec.profile_folder
-        ceilings = {name: spec.profiles.get(name, LimitsSpec()).model_dump() for name in profile_names(own)}
-        self._profiles = {name: load(name, ceilings[name], own) for name in ceilings}
+        self._profiles = offered(spec)
         self._slots = Slots(spec.slots, spec.most_waiting, spec.wait_timeout_seconds)
-        self._runs: dict[asyncio.Task[Result], ConfinedRun] = {}
+        self._runs = ActiveRuns()
         self._proven: tuple[Trust, Identity] | None = None
         self._proving = asyncio.Lock()
         self._closed = False
 
     async def run(self, command: Command, on_progress: OnProgress | None = None) -> Result:
         """Run one command of a trusted tool; see `Sandbox.run`. Raises `SandboxUnavailable` for other profiles."""
-        profile = self._profile(command.profile)
+        profile = named(self._profiles, command.profile)
         limits = profile.effective(command.limits)
         demand_possible(command, profile)
         trust, identity = await self._proof()
@@ -76,7 +75,7 @@ class LandlockSandbox:
             self._demand_open()
             caps, waited = Caps(self._spec.collect_files, self._spec.collect_mib * _MIB), time.monotonic() - queued
             order = Order(command, profile, limits, caps, slot, identity, waited, on_progress or nobody_listens)
-            return await self._run(ConfinedRun(trust, order))
+            return await self._runs.run(ConfinedRun(trust, order))
 
     @asynccontextmanager
     async def workspace(self) -> AsyncIterator[CommandRunner]:
@@ -87,7 +86,7 @@ class LandlockSandbox:
 
     def environment_digest(self, profile: str) -> str:
         """See `Sandbox.environment_digest`. Raises `SandboxUnavailable` before the first check or run."""
-        name = self._profile(profile).name
+        name = named(self._profiles, profile).name
         if self._proven is None:
             raise SandboxUnavailable("The environment is known once the host is proven; call `check` first.")
         return self._proven[1].environments[name]
@@ -120,21 +119,13 @@ class LandlockSandbox:
     async def close(self) -> None:
         """See `Sandbox.close`; what runs ends with the outcome `cancelled`."""
         self._closed = True
-        for run in self._runs.values():
-            run.stop("cancelled")
-        for task in list(self._runs):
-            await settle(task)
+        await self._runs.end()
         async with self._proving:
             if self._proven is not None:
                 trust, _ = self._proven
                 trust.launcher.close()
                 await finish(trust.folders.remove)
                 self._proven = None
-
-    def _profile(self, name: str) -> Profile:
-        if name not in self._profiles:
-            raise InvalidCommand(f"There is no sandbox profile {name!r}; known are {', '.join(self._profiles)}.")
-        return self._profiles[name]
 
     def _demand_open(self) -> None:
         if self._closed:
@@ -188,20 +179,6 @@ class LandlockSandbox:
         missing = self._missing(self._profiles[name], trust)
         found = {place.name: str(place) for each, place in trust.programs.items() if each == name}
         return ProfileReport(name, not missing, found, (missing,) if missing else (), identity.environments[name])
-
-    async def _run(self, run: ConfinedRun) -> Result:
-        task = asyncio.create_task(run.execute())
-        self._runs[task] = run
-        try:
-            return await asyncio.shield(task)
-        except asyncio.CancelledError:
-            run.stop("cancelled")
-            await settle(task)
-            raise
-        except OSError as error:
-            raise SandboxError(f"The host failed while it ran a command: {error}.") from error
-        finally:
-            del self._runs[task]
 
 
 def _first_uid(spec: SandboxSpec) -> int | None:

@@ -13,8 +13,8 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from sandbox.active import ActiveRuns
 from sandbox.admission import demand_possible
-from sandbox.catalogue import load, profile_names
 from sandbox.doctor import Report
 from sandbox.files.collect import Caps
 from sandbox.files.remains import Remains
@@ -25,14 +25,13 @@ from sandbox.jails.prove import Surroundings, prove
 from sandbox.jails.report import report
 from sandbox.jails.run import Run
 from sandbox.jails.warm import Pool
+from sandbox.offer import named, offered
 from sandbox.order import Order, nobody_listens
 from sandbox.persistent import PersistentWorkspace
 from sandbox.probes import PROBE, demand_isolated
-from sandbox.profile import Profile
 from sandbox.protocol import (
     Command,
     CommandRunner,
-    InvalidCommand,
     OnProgress,
     Result,
     SandboxError,
@@ -40,8 +39,8 @@ from sandbox.protocol import (
     SandboxUnavailable,
 )
 from sandbox.slots import Slots
-from sandbox.spec import LimitsSpec, SandboxSpec
-from sandbox.threads import finish, settle
+from sandbox.spec import SandboxSpec
+from sandbox.threads import finish
 
 _UNPROVEN = "The environment is known once the host is proven; call `check` first."
 _MIB = 1 << 20
@@ -59,11 +58,9 @@ class NsjailSandbox:
     ) -> None:
         self._spec = spec
         self._around = Surroundings(spec.interpreter or python, site, control_groups)
-        own = spec.profile_folder
-        overrides = {name: spec.profiles.get(name, LimitsSpec()).model_dump() for name in profile_names(own)}
-        self._profiles = {name: load(name, overrides[name], own) for name in overrides}
+        self._profiles = offered(spec)
         self._slots = Slots(spec.slots, spec.most_waiting, spec.wait_timeout_seconds)
-        self._runs: dict[asyncio.Task[Result], Run] = {}
+        self._runs = ActiveRuns()
         self._workspaces: set[PersistentWorkspace] = set()
         self._host: Host | None = None
         self._identity: Identity | None = None
@@ -93,7 +90,7 @@ class NsjailSandbox:
             await workspace.close()
 
     async def _run_in(self, remains: Remains | None, command: Command, on_progress: OnProgress | None) -> Result:
-        profile = self._profile(command.profile)
+        profile = named(self._profiles, command.profile)
         limits = profile.effective(command.limits)
         demand_possible(command, profile)
         host = await self._proven_host()
@@ -104,11 +101,11 @@ class NsjailSandbox:
             caps, waited = Caps(self._spec.collect_files, self._spec.collect_mib * _MIB), time.monotonic() - queued
             listener = on_progress or nobody_listens
             order = Order(command, profile, limits, caps, slot, self._identity, waited, listener, remains)
-            return await self._run_warm(host, order) or await self._run(Run(host, order))
+            return await self._run_warm(host, order) or await self._runs.run(Run(host, order))
 
     def environment_digest(self, profile: str) -> str:
         """See `Sandbox.environment_digest`. Raises `SandboxUnavailable` before the first check or run."""
-        name = self._profile(profile).name
+        name = named(self._profiles, profile).name
         if self._identity is None:
             raise SandboxUnavailable(_UNPROVEN)
         return self._identity.environments[name]
@@ -128,10 +125,7 @@ class NsjailSandbox:
     async def close(self) -> None:
         """See `Sandbox.close`; what runs ends with the outcome `cancelled`."""
         self._closed = True
-        for run in self._runs.values():
-            run.stop("cancelled")
-        for task in list(self._runs):
-            await settle(task)
+        await self._runs.end()
         for workspace in list(self._workspaces):
             await workspace.close()
         async with self._proving:
@@ -141,11 +135,6 @@ class NsjailSandbox:
             if self._host is not None:
                 self._host.launcher.close()
                 self._host = None
-
-    def _profile(self, name: str) -> Profile:
-        if name not in self._profiles:
-            raise InvalidCommand(f"There is no sandbox profile {name!r}; known are {', '.join(self._profiles)}.")
-        return self._profiles[name]
 
     def _demand_open(self) -> None:
         if self._closed:
@@ -168,24 +157,10 @@ class NsjailSandbox:
             return None
         run = Run(host, replace(order, slot=warm.slot), warm)
         try:
-            return await self._run(run)
+            return await self._runs.run(run)
         except SandboxError:
             if run.began or self._closed:
                 raise
             return None
         finally:
             warm.give_back()
-
-    async def _run(self, run: Run) -> Result:
-        task = asyncio.create_task(run.execute())
-        self._runs[task] = run
-        try:
-            return await asyncio.shield(task)
-        except asyncio.CancelledError:
-            run.stop("cancelled")
-            await settle(task)
-            raise
-        except OSError as error:
-            raise SandboxError(f"The host failed while it ran a command: {error}.") from error
-        finally:
-            del self._runs[task]

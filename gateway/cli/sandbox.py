@@ -205,21 +205,17 @@ def _spec() -> tuple[SandboxSpec, Settings]:
 
 def _profile(spec: SandboxSpec, file: Path | None, name: str | None) -> Profile:
     """The profile that was asked for, or else the one whose recipe takes the file; Python for a command."""
-    from sandbox.catalogue import load, profile_names
+    from sandbox.offer import offered
     from sandbox.recipe import profile_for
-    from sandbox.spec import LimitsSpec
 
-    known = profile_names(spec.profile_folder)
-    profiles = {
-        each: load(each, spec.profiles.get(each, LimitsSpec()).model_dump(), spec.profile_folder) for each in known
-    }
+    profiles = offered(spec)
     if name is None and file is not None:
         name = profile_for({each: profile.recipe for each, profile in profiles.items()}, file.name)
         if name is None:
             raise typer.BadParameter(f"No profile takes a file named {file.name}; name one with --profile.")
     name = name or "python"
     if name not in profiles:
-        raise typer.BadParameter(f"There is no sandbox profile {name!r}; known are {', '.join(known)}.")
+        raise typer.BadParameter(f"There is no sandbox profile {name!r}; known are {', '.join(profiles)}.")
     return profiles[name]
 
 
