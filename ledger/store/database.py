@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from ledger.protocol import LedgerDamaged, LedgerError, LedgerTooNew, LedgerUnavailable
 from ledger.store.claim import claim
@@ -30,6 +31,7 @@ MIGRATIONS = Path(__file__).with_name("migrations")
 # Transactions that write take this advisory lock: any number does, as long as all processes agree.
 _ADVISORY_LOCK = 0x6261696C6579
 _ERASING_MILLISECONDS = 250
+_WAL_RETRY_SECONDS = 0.01
 # Alembic's operations are process-wide while a migration runs.
 _migrating = threading.Lock()
 
@@ -183,20 +185,33 @@ def _engine(url: URL, connections: int, lock_timeout_seconds: float, sqlite_begi
         else {"connect_timeout": 10, "options": f"-c lock_timeout={milliseconds}"},
     )
     if sqlite:
-        _control_sqlite(engine, sqlite_begin)
+        _control_sqlite(engine, sqlite_begin, lock_timeout_seconds)
     return engine
 
 
-def _control_sqlite(engine: Engine, begin: str) -> None:
+def _control_sqlite(engine: Engine, begin: str, lock_timeout_seconds: float) -> None:
+    # Of two that turn a new file to WAL at once SQLite refuses one without waiting, whatever its timeout.
+    patiently = Retrying(
+        retry=retry_if_exception(_is_busy),
+        stop=stop_after_delay(lock_timeout_seconds),
+        wait=wait_fixed(_WAL_RETRY_SECONDS),
+        reraise=True,
+    )
+
     @event.listens_for(engine, "connect")
     def connect(connection: sqlite3.Connection, _record: ConnectionPoolEntry) -> None:
         connection.isolation_level = None  # the driver starts no transactions of its own
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
+        patiently(connection.execute, "PRAGMA journal_mode=WAL")
+        for pragma in ("synchronous=FULL", "secure_delete=ON"):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")
     def begin_transaction(connection: Connection) -> None:
         _execute(connection, begin)
+
+
+def _is_busy(error: BaseException) -> bool:
+    return isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode == sqlite3.SQLITE_BUSY
 
 
 def _execute(connection: Connection, statement: str) -> None:

@@ -54,7 +54,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "botocore": ("inference/weights/object_storage.py",),
     "nsjail": ("sandbox/",),
     "detect_secrets": ("ledger/detectors.py",),
-    "tenacity": ("codegen/steps.py", "router/resilience/guard.py"),
+    "tenacity": ("codegen/steps.py", "router/resilience/guard.py", "ledger/store/database.py"),
     "phonenumbers": ("router/privacy/phones.py",),
     "stdnum": ("router/privacy/numbers.py",),
     "jsonschema_rs": ("codegen/answers.py",),

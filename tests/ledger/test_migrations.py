@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import asdict, replace
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -75,6 +76,20 @@ async def test_many_may_open_an_empty_store_at_once(ledger_url: str) -> None:
     verification = await ledgers[0].verify()
     assert (verification.entries, verification.problem) == (4, None)
     await asyncio.gather(*(each.close() for each in ledgers))
+
+
+async def test_everybody_may_turn_a_fresh_file_to_write_ahead_logging_at_once(tmp_path: Path) -> None:
+    """SQLite itself refuses some of them, now and then."""
+
+    def look(database: Database) -> None:
+        with database.reading() as connection:
+            assert connection.exec_driver_sql("PRAGMA journal_mode").scalar_one() == "wal"
+        database.close()
+
+    for number in range(40):
+        url = f"sqlite:///{tmp_path}/{number}.db"
+        databases = [Database(url, readers=1, lock_timeout_seconds=30) for _ in range(6)]
+        await asyncio.gather(*(asyncio.to_thread(look, each) for each in databases))
 
 
 def _insert_as_then(connection: Connection, entry: Entry) -> None:
