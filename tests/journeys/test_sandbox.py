@@ -19,7 +19,7 @@ from sandbox.linters.confinement import landlock_abi
 from sandbox.processes import tree
 from sandbox.selfcheck import CHECKS
 from tests.journeys.appliance import SCRIPTED, Appliance
-from tests.sandbox.confined import WITHOUT_JAILS
+from tests.sandbox.confined import WITHOUT_JAILS, needs_landlock
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def test_a_host_without_control_groups(host: Appliance) -> None:
     assert "no control groups" in refused.stderr
 
 
-@pytest.mark.skipif(landlock_abi() < 4, reason="tier D takes Landlock ABI 4")
+@needs_landlock
 def test_a_host_without_jails(tmp_path: Path) -> None:
     """Whoever accepts tier D gets a linter there, and a sentence wherever generated code would have run."""
     host = Appliance(tmp_path, within=WITHOUT_JAILS)
@@ -88,7 +88,7 @@ def test_a_host_without_jails(tmp_path: Path) -> None:
     assert "generated code does not run here" in host.bailey("config", "check", "--host").stdout
 
 
-@pytest.mark.skipif(landlock_abi() < 4, reason="tier D takes Landlock ABI 4")
+@needs_landlock
 def test_verified_answers_without_jails(tmp_path: Path) -> None:
     """Linters decide as elsewhere; tests refuse before anything of the answer could run."""
     running = Appliance(tmp_path, SCRIPTED + "sandbox: {minimum_tier: D}\n", within=WITHOUT_JAILS)

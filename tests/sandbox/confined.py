@@ -9,19 +9,26 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from sandbox.catalogue import load
 from sandbox.files.collect import Caps
 from sandbox.jails.prove import Surroundings
 from sandbox.landlock import LandlockSandbox
 from sandbox.launcher import Launcher
 from sandbox.linters.confined_run import ConfinedRun
-from sandbox.linters.confinement import Trust, demand_landlock, identify_trusted
+from sandbox.linters.confinement import LEAST_ABI, Trust, demand_landlock, identify_trusted, landlock_abi
 from sandbox.linters.folders import Folders
 from sandbox.order import Order, nobody_listens
 from sandbox.profile import Trusted
 from sandbox.protocol import Command, Limits, OnProgress, Result
 from sandbox.spec import SandboxSpec
 from tests.sandbox.sandboxes import BASE_INTERPRETER, SITE
+
+# test_landlock_hosts.py takes it away to hold the refusal of a host that has too little of it.
+needs_landlock = pytest.mark.skipif(landlock_abi() < LEAST_ABI, reason=f"tier D takes Landlock ABI {LEAST_ABI}")
+RUFF = ("python", "-m", "ruff")
+FAULT = {"x.py": b"import os\nprint('x' )\n"}
 
 # The host's own, whose library lies where that of every program does.
 PROBING = Path("/usr/bin/python3").resolve()

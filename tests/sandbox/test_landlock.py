@@ -26,19 +26,18 @@ from sandbox.protocol import (
 )
 from sandbox.selfcheck import self_check
 from tests.sandbox.confined import (
+    FAULT,
+    RUFF,
     is_root,
     make_landlock,
+    needs_landlock,
     temporary_folder,
 )
 from tests.sandbox.sandboxes import SITE
 from tests.sandbox.service import asking, served
 
 module_loop = pytest.mark.asyncio(loop_scope="module")
-pytestmark = pytest.mark.skipif(landlock_abi() < 4, reason="tier D takes Landlock ABI 4")
-
-ROOT = Path(__file__).parents[2]
-RUFF = ("python", "-m", "ruff")
-FAULT = {"x.py": b"import os\nprint('x' )\n"}
+pytestmark = needs_landlock
 
 
 @pytest.fixture(scope="module")

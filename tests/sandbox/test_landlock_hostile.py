@@ -16,11 +16,11 @@ import pytest
 from sandbox.linters.confined_process import ConfinedProcess
 from sandbox.linters.confinement import Trust, landlock_abi, rules
 from sandbox.protocol import Limits, Outcome, SandboxUnavailable
-from tests.sandbox.confined import hostile_run, hostile_trust, is_root, run_hostile, temporary_folder
+from tests.sandbox.confined import hostile_run, hostile_trust, is_root, needs_landlock, run_hostile, temporary_folder
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
-    pytest.mark.skipif(landlock_abi() < 4, reason="tier D takes Landlock ABI 4"),
+    needs_landlock,
 ]
 on_x86_64 = pytest.mark.skipif(platform.machine() != "x86_64", reason="the numbers in the probes are those of x86_64")
 

@@ -17,7 +17,6 @@ from gateway.sandboxes import opened_sandbox
 from gateway.settings import Settings
 from sandbox.jails.prove import CannotIsolate
 from sandbox.linters import confinement
-from sandbox.linters.confinement import landlock_abi
 from sandbox.linters.folders import sweep
 from sandbox.probes import LINTER_PROBE
 from sandbox.protocol import (
@@ -31,16 +30,15 @@ from tests.sandbox.confined import (
     WITHOUT_JAILS,
     is_root,
     make_landlock,
+    needs_landlock,
     temporary_folder,
 )
 from tests.sandbox.sandboxes import SITE
 
 module_loop = pytest.mark.asyncio(loop_scope="module")
-pytestmark = pytest.mark.skipif(landlock_abi() < 4, reason="tier D takes Landlock ABI 4")
+pytestmark = needs_landlock
 
 ROOT = Path(__file__).parents[2]
-RUFF = ("python", "-m", "ruff")
-FAULT = {"x.py": b"import os\nprint('x' )\n"}
 
 
 @pytest.fixture(scope="module")
